@@ -1,0 +1,318 @@
+//! relevo.toml: typed settings, their defaults and why they are so. Unknown keys are errors that name the nearest right one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Role;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The shop.
+    pub store: StoreSection,
+    /// This computer.
+    pub machine: MachineSection,
+    /// Where the signal files lie.
+    pub paths: Paths,
+    /// The two database servers.
+    pub servers: Servers,
+    /// The authorisation string.
+    pub licence: Licence,
+    /// The mirror and its targets.
+    pub mirror: MirrorSection,
+    /// Where copies are kept, by name.
+    #[serde(default)]
+    pub targets: BTreeMap<String, TargetSection>,
+    /// The promote primitive.
+    #[serde(default)]
+    pub promote: PromoteSection,
+    /// SvrPdv and PosPdv.
+    #[serde(default)]
+    pub programs: Programs,
+    /// The store's own ticket table.
+    #[serde(default)]
+    pub tickets: Tickets,
+    /// Releasing licence seats.
+    #[serde(default)]
+    pub seats: Seats,
+    /// What scripts may touch on disk: name of a root → folder.
+    #[serde(default)]
+    pub files: BTreeMap<String, PathBuf>,
+    /// What `setup` does beyond the signal files.
+    #[serde(default)]
+    pub setup: SetupSection,
+    /// Free for scripts: `store::setting("name")`.
+    #[serde(default)]
+    pub settings: toml::Table,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSection {
+    /// Id, part of the name of every copy.
+    pub id: String,
+    /// Name that people read.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// `[machine]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineSection {
+    /// This machine, as SvrBak.txt knows it (the host part of an instance).
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+}
+
+/// `[paths]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paths {
+    /// Folder of this machine's signal files.
+    pub pdv: PathBuf,
+    /// Folder that SvrBak.txt and VecBak.txt are copied from; on the main machine it may be left out.
+    pub main_pdv: Option<PathBuf>,
+}
+
+/// `[servers]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Servers {
+    /// The main server.
+    pub main: ServerSection,
+    /// The backup server.
+    pub backup: ServerSection,
+}
+
+/// `[servers.main]`, `[servers.backup]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSection {
+    /// The kind of database server.
+    pub engine: Engine,
+    /// Instance; for the embedded engine the folder that holds the database.
+    pub instance: String,
+    /// Database name.
+    #[serde(default = "default_database")]
+    pub database: String,
+    /// SQL Server login.
+    pub login: Option<Login>,
+}
+
+/// A login; the password is a reference `secret:NAME`, never the password itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// User name.
+    pub user: String,
+    /// Reference to a secret.
+    pub password: String,
+}
+
+/// Kind of database server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// SQLite files, no installation.
+    Embedded,
+    /// Microsoft SQL Server.
+    Sqlserver,
+}
+
+/// `[licence]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Licence {
+    /// Where the authorisation string comes from.
+    pub authorisation: Authorisation,
+}
+
+/// Source of the authorisation string.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Authorisation {
+    /// Written here.
+    Literal(String),
+    /// First line of a file.
+    File(PathBuf),
+    /// First column of the first row of a query on the server in use.
+    Query(String),
+}
+
+/// `[mirror]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorSection {
+    /// Time between mirrors. Default 5 minutes, the procedure's own.
+    #[serde(default = "default_interval", deserialize_with = "duration")]
+    pub interval: Duration,
+    /// Names of the targets every copy goes to.
+    pub targets: Vec<String>,
+    /// Chains kept by retention; at least 1. Default 2: the chain in use and the one before it.
+    #[serde(default = "default_keep_chains")]
+    pub keep_chains: usize,
+    /// Increments after which a new full copy begins a chain. Default 288: a day at 5 minutes; a longer chain takes longer to verify.
+    #[serde(default = "default_max_increments")]
+    pub max_increments: u64,
+    /// Seal copies with age for these recipients ("age1…").
+    #[serde(default)]
+    pub recipients: Vec<String>,
+    /// The age identity that opens sealed copies: a reference `secret:NAME`.
+    pub identity: Option<String>,
+}
+
+/// `[targets.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum TargetSection {
+    /// A folder, local or a share.
+    Dir {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A plugin (a later version).
+    Plugin {
+        /// Its library, below plugins/.
+        plugin: String,
+        /// Its settings.
+        #[serde(default)]
+        config: toml::Table,
+    },
+}
+
+/// `[promote]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PromoteSection {
+    /// How long main is probed (three times) before it counts as failed. Default 10 s: a reboot of the switch is shorter.
+    #[serde(deserialize_with = "duration")]
+    pub probe_for: Duration,
+    /// A copy older than this needs `--accept-loss`. Default: twice the mirror's interval.
+    #[serde(deserialize_with = "optional_duration")]
+    pub max_age: Option<Duration>,
+    /// Folios left free after an unplanned promote where tills do not report theirs.
+    pub folio_gap: i64,
+    /// How long a role change waits for a running mirror.
+    #[serde(deserialize_with = "duration")]
+    pub lock_wait: Duration,
+    /// Files of acknowledged tickets that the tills write and this machine can read (JSON lines with folio, till, epoch).
+    pub acknowledged: Vec<PathBuf>,
+}
+
+impl Default for PromoteSection {
+    fn default() -> Self {
+        PromoteSection {
+            probe_for: Duration::from_secs(10),
+            max_age: None,
+            folio_gap: 10_000,
+            lock_wait: Duration::from_secs(10),
+            acknowledged: Vec::new(),
+        }
+    }
+}
+
+/// `[programs]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programs {
+    /// The server program.
+    pub svrpdv: Option<ProgramSection>,
+    /// The till program.
+    pub pospdv: Option<ProgramSection>,
+}
+
+/// `[programs.svrpdv]`, `[programs.pospdv]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramSection {
+    /// Program and arguments; `{instance}`, `{database}` and `{epoch}` are replaced.
+    pub command: Vec<String>,
+    /// Alive for this long = started. Default 1 s.
+    #[serde(default = "default_ready_after", deserialize_with = "duration")]
+    pub ready_after: Duration,
+    /// Asked to close, it has this long before it is ended. Default 15 s.
+    #[serde(default = "default_stop_timeout", deserialize_with = "duration")]
+    pub stop_timeout: Duration,
+}
+
+/// `[tickets]`: the store's own names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tickets {
+    /// Table.
+    pub table: String,
+    /// Column of the folio (an integer).
+    pub key: String,
+    /// Column of the till.
+    pub till: String,
+    /// Column of the time.
+    pub time: String,
+    /// Column of the total.
+    pub total: String,
+    /// Column of the epoch; empty where the table has none.
+    pub epoch: String,
+}
+
+impl Default for Tickets {
+    fn default() -> Self {
+        let [table, key, till, time, total, epoch] = ["Ventas", "Folio", "Caja", "Fecha", "Total", "Epoca"].map(str::to_owned);
+        Tickets { table, key, till, time, total, epoch }
+    }
+}
+
+/// `[seats]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seats {
+    /// The store's statement that frees licence seats: `DELETE FROM … RETURNING *`. None: nothing to free.
+    pub release: Option<String>,
+}
+
+/// `[setup]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SetupSection {
+    /// Desktop shortcut of the server program, removed on the caja/servidor so that nobody starts it by hand.
+    pub shortcut: Option<PathBuf>,
+}
+
+fn default_database() -> String {
+    "BDPdv".to_owned()
+}
+
+fn default_interval() -> Duration {
+    Duration::from_secs(300)
+}
+
+fn default_keep_chains() -> usize {
+    2
+}
+
+fn default_max_increments() -> u64 {
+    288
+}
+
+fn default_ready_after() -> Duration {
+    Duration::from_secs(1)
+}
+
+fn default_stop_timeout() -> Duration {
+    Duration::from_secs(15)
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    let words = String::deserialize(d)?;
+    let span: jiff::SignedDuration = words.parse().map_err(serde::de::Error::custom)?;
+    Duration::try_from(span).map_err(serde::de::Error::custom)
+}
+
+fn optional_duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+    duration(d).map(Some)
+}

@@ -1,0 +1,18 @@
+//! relevo: keeps a shop selling when its main server fails.
+//!
+//! The map, in the order in which modules may import (docs/architecture.md; tests/repo.rs enforces it):
+
+pub mod cli;
+pub mod config; // relevo.toml
+pub mod error; // the failure people see, exit codes
+pub mod journal; // durable runs
+pub mod model; // plain data
+pub mod plan; // pure decisions
+pub mod progress; // reports of long work, Ctrl-C
+pub mod script; // the Rhai host
+pub mod server; // database servers
+pub mod signal; // SvrBak.txt, PosBak.txt, VecBak.txt, FecBak.txt, the authorisation string
+pub mod steps; // effects
+pub mod targets; // where copies are kept
+pub mod text; // both languages of every message
+pub mod world; // the operating system: clock, processes, labelled file changes // one file per command

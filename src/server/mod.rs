@@ -1,0 +1,6 @@
+//! The database servers of a store: one port, two kinds (embedded now; sqlserver has its place in the tree).
+
+pub mod embedded;
+pub mod port;
+
+pub use port::DatabaseServer;

@@ -1,0 +1,221 @@
+//! What a database server of a store can do, in plain data. Every method blocks; every change looks first and then acts,
+//! so that repeating it after a crash is harmless. No method decides a policy: plans do.
+
+use std::io::Read;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::model::{CopyKind, DatabaseId, DatabaseState, EpochRecord, Hash, Intent, Position, Side, Ticket};
+use crate::progress::Watch;
+use crate::world::{Lock, ProcessId};
+
+/// What one look at a server shows. Looking changes nothing and never fails because the server is away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Its instance, as relevo.toml names it.
+    pub instance: String,
+    /// The instance can be reached.
+    pub reachable: bool,
+    /// State of its database.
+    pub state: DatabaseState,
+    /// Its SvrPdv is alive, or a launch is just starting it.
+    pub serving: bool,
+    /// The epoch record: the one in the database or the file beside it, whichever is higher. `None`: unknown (unreachable)
+    /// or nothing was ever recorded and there is no database.
+    pub record: Option<EpochRecord>,
+    /// A role change in progress. Kept with the backup; always `None` for main.
+    pub intent: Option<Intent>,
+    /// The last mirrored position: of the standby what was applied, of an open database what was last copied.
+    pub position: Option<Position>,
+    /// The copy being applied to the standby when its writer died; it has to be applied again.
+    pub applying: Option<String>,
+}
+
+impl Look {
+    /// The instance is reachable and holds a database that programs can open.
+    pub fn answers(&self) -> bool {
+        self.reachable && self.state == DatabaseState::Open
+    }
+}
+
+/// Somebody who has the store open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Name of the machine or program.
+    pub name: String,
+    /// Its process, where known.
+    pub process: Option<ProcessId>,
+}
+
+/// Size of the change that a scan found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Full or increment, as asked.
+    pub kind: CopyKind,
+    /// Pages that the copy will carry.
+    pub pages: u64,
+    /// Bytes of the raw artefact.
+    pub bytes: u64,
+}
+
+/// What a scan tells its sink: first the change, then the raw artefact in pieces.
+pub enum Part<'a> {
+    /// The change. The sink answers whether to go on; `false` stops the scan, nothing is copied.
+    Change(&'a Change),
+    /// The next bytes of the raw artefact.
+    Bytes(&'a [u8]),
+}
+
+/// What was copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanned {
+    /// What the copy carries.
+    pub change: Change,
+    /// Where it starts; `None` for a full copy.
+    pub from: Option<Position>,
+    /// Where it ends.
+    pub to: Position,
+    /// Highest folio in the database, read in the same snapshot.
+    pub last_folio: Option<i64>,
+}
+
+/// A copy to apply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyToApply {
+    /// Its name on the target, for standby.json and messages.
+    pub name: String,
+    /// Full or increment.
+    pub kind: CopyKind,
+    /// Where the standby must be; `None` for a full copy.
+    pub from: Option<Position>,
+    /// Where the standby must be afterwards.
+    pub to: Position,
+    /// Bytes of the raw artefact.
+    pub bytes: u64,
+}
+
+/// What an unplanned promote does to the folio sequence in the transaction of the epoch record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolioRule {
+    /// Highest folio known from the tills' own files.
+    pub known: Option<i64>,
+    /// Added to the highest applied folio.
+    pub gap: i64,
+}
+
+/// A database server: the main or the backup one.
+pub trait DatabaseServer: Send + Sync {
+    /// Main or backup.
+    fn side(&self) -> Side;
+
+    /// Its instance, as relevo.toml names it.
+    fn instance(&self) -> String;
+
+    /// Observes it.
+    fn look(&self) -> Result<Look>;
+
+    /// Gives an open database its identity and relevo's tables, once; returns the identity.
+    fn identify(&self, store: &str) -> Result<DatabaseId>;
+
+    /// Who announces that they use this server (names come from locks that launches hold).
+    fn sessions(&self) -> Result<Vec<Session>>;
+
+    /// Announces a user of this server until the lock is dropped.
+    fn announce(&self, name: &str) -> Result<Lock>;
+
+    /// Proof that nobody has the database open: exclusivity of the database itself. Fails with `tills_operating` naming who.
+    fn prove_alone(&self) -> Result<()>;
+
+    /// The right to serve. `None` when somebody has it. While it is held the server counts as serving.
+    fn take_post(&self) -> Result<Option<Post>>;
+
+    /// The mirror's, or a promote's, right to write the standby; `None` when somebody has it.
+    fn take_apply_lock(&self) -> Result<Option<Lock>>;
+
+    /// Reads a consistent snapshot of an open or fenced database while others write, and gives it to `sink` as a raw artefact:
+    /// whole (`base` is `None`) or the pages that differ from `base`. `None` when nothing differs or the sink declined.
+    /// `sequence` numbers the copy; `record` is the epoch it belongs to. Kept for the next scan once [`DatabaseServer::copied`] is told.
+    fn scan(
+        &self,
+        base: Option<&Position>,
+        record: &EpochRecord,
+        sequence: u64,
+        sink: &mut dyn FnMut(Part<'_>) -> Result<bool>,
+        watch: &Watch,
+    ) -> Result<Option<Scanned>>;
+
+    /// Can a copy continue from this position (is what the scan needs to compare still known here)?
+    fn can_continue(&self, base: &Position) -> Result<bool>;
+
+    /// Applies a copy to the standby (a full one is built beside it and renamed into place when verified). Reads all of
+    /// `content`. Refuses a copy that does not follow, is of another database or epoch, or does not end at `copy.to`.
+    fn apply(&self, copy: &CopyToApply, content: &mut dyn Read, watch: &Watch) -> Result<()>;
+
+    /// Restores a full copy and its increments into a scratch file, compares the root hash, removes the scratch file.
+    fn try_restore(
+        &self,
+        chain: &mut dyn Iterator<Item = Result<(CopyToApply, Box<dyn Read>)>>,
+        watch: &Watch,
+    ) -> Result<Position>;
+
+    /// Hashes the whole standby again and compares with the position it claims.
+    fn verify_standby(&self, watch: &Watch) -> Result<Position>;
+
+    /// Standby to open. The point of no return of a promote.
+    fn recover(&self) -> Result<()>;
+
+    /// Proves that nobody has the database open and closes it for every program: fenced. Also detaches.
+    fn fence(&self) -> Result<()>;
+
+    /// Lifts a fence or attaches: open again.
+    fn unfence(&self) -> Result<()>;
+
+    /// Commits the epoch record (and the folio rule, in the same transaction) in an open database, then replaces the file beside it.
+    fn record(&self, record: &EpochRecord, folio: Option<FolioRule>) -> Result<()>;
+
+    /// Replaces the file beside the database that repeats the epoch record.
+    fn publish(&self, record: &EpochRecord) -> Result<()>;
+
+    /// Writes or removes the intent of a role change (backup only).
+    fn set_intent(&self, intent: Option<&Intent>) -> Result<()>;
+
+    /// Copies the fenced database of `from` beside the own one, verified by hash. Returns the root hash of the copied pages.
+    fn receive(&self, from: &dyn DatabaseServer, watch: &Watch) -> Result<Hash>;
+
+    /// Renames the own fenced database to `keep` and the received one into place, still fenced; the old one is kept.
+    fn place(&self, keep: &str) -> Result<()>;
+
+    /// Undoes [`DatabaseServer::receive`] and [`DatabaseServer::place`]: the old database is in its place again, fenced.
+    fn take_back(&self, keep: &str) -> Result<()>;
+
+    /// The closed (fenced) database file, for [`DatabaseServer::receive`].
+    fn closed_file(&self) -> Result<std::path::PathBuf>;
+
+    /// Every ticket, in the order of its key, from an open or fenced database (a private copy is read where it is fenced).
+    fn tickets(&self, each: &mut dyn FnMut(Ticket) -> Result<()>) -> Result<()>;
+
+    /// Highest folio and number of tickets; `None` for an empty table.
+    fn last_folio(&self) -> Result<Option<i64>>;
+
+    /// Checks the database's own structure; findings in words, empty when sound.
+    fn integrity(&self) -> Result<Vec<String>>;
+
+    /// Runs the store's statement that frees licence seats, in one transaction, and returns the rows it removed.
+    fn release_seats(&self, statement: &str) -> Result<Vec<serde_json::Value>>;
+
+    /// Runs a reading statement; rows as objects, at most `limit`.
+    fn query(&self, sql: &str, params: &[serde_json::Value], limit: usize) -> Result<Vec<serde_json::Value>>;
+
+    /// Runs a changing statement in one transaction; rows affected.
+    fn execute(&self, sql: &str, params: &[serde_json::Value]) -> Result<u64>;
+}
+
+/// The right to serve: taken by a launch, handed to SvrPdv.
+#[derive(Debug)]
+pub struct Post {
+    /// Says "a launch is starting SvrPdv" and is kept until SvrPdv is ready, so that no moment looks unserved.
+    pub gate: Lock,
+    /// The lock that SvrPdv itself holds while it serves; dropped just before SvrPdv is started.
+    pub server: Option<Lock>,
+}
