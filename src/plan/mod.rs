@@ -1,1 +1,6 @@
-//! Work in progress.
+//! Pure decisions: observed facts in, a plan or a refusal out. Nothing here reads a clock, a file or a server.
+
+pub mod promote;
+pub mod restore;
+pub mod saga;
+pub mod step;

@@ -5,6 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+mod manifest;
+mod observed;
+pub use manifest::{Listed, Manifest, Sized, copy_name};
+pub use observed::{Change, CopyToApply, FolioRule, Look, Scanned, Session};
+
 /// What this machine is in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -1,0 +1,220 @@
+//! The journal's file: SQLite, WAL, synchronous=FULL. Rows of a run are chained by hash, since SQLite does not notice a
+//! flipped bit: a broken chain stops the run instead of repeating it from a false past. Never on a network share.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Exit, Failure, Result};
+use crate::journal::event::{Event, RunHead};
+use crate::journal::log::Log;
+use crate::model::{Hash, RunId};
+use crate::text;
+use crate::world::{Label, Lock, Moment, World};
+
+/// Days that ended runs are kept; role changes are kept for ever.
+const KEEP_DAYS: i64 = 90;
+
+/// The runs of one store directory.
+pub struct Journal {
+    connection: Mutex<Connection>,
+    locks: PathBuf,
+    path: PathBuf,
+    world: Arc<dyn World>,
+}
+
+impl Journal {
+    /// Opens (and creates) the journal below `state`.
+    pub fn open(state: &Path, world: Arc<dyn World>) -> Result<Journal> {
+        let path = state.join("journal.db");
+        let locks = state.join("runs");
+        std::fs::create_dir_all(&locks).map_err(|e| Failure::io(text!("no se pudo crear", "could not create"), &locks, &e))?;
+        let failed = |e: rusqlite::Error| broken(&path, &e.to_string());
+        let connection = Connection::open(&path).map_err(failed)?;
+        connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+                 CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, verb TEXT NOT NULL, since TEXT NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
+                 CREATE TABLE IF NOT EXISTS event(run TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, chain BLOB NOT NULL,
+                   PRIMARY KEY(run, seq)) WITHOUT ROWID;
+                 CREATE TABLE IF NOT EXISTS bundle(hash TEXT PRIMARY KEY, files TEXT NOT NULL);",
+            )
+            .map_err(failed)?;
+        Ok(Journal { connection: Mutex::new(connection), locks, path, world })
+    }
+
+    /// Appends events of a run in one durable commit; `from` is the number of events it already has.
+    pub fn append(&self, run: RunId, from: usize, chain: Hash, events: &[Event]) -> Result<Hash> {
+        if events.is_empty() {
+            return Ok(chain);
+        }
+        self.reach(Moment::Before)?;
+        let mut connection = self.connection()?;
+        let chain = self.append_in(&mut connection, run, from, chain, events).map_err(|e| broken(&self.path, &e))?;
+        drop(connection);
+        self.reach(Moment::After)?;
+        Ok(chain)
+    }
+
+    fn append_in(
+        &self,
+        connection: &mut Connection,
+        run: RunId,
+        from: usize,
+        mut chain: Hash,
+        events: &[Event],
+    ) -> Result<Hash, String> {
+        let show = |e: rusqlite::Error| e.to_string();
+        let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(show)?;
+        for (offset, event) in events.iter().enumerate() {
+            if let Event::Begun { verb, at, .. } = event {
+                tx.execute("INSERT INTO run(id, verb, since) VALUES(?1, ?2, ?3)", params![run.to_string(), verb, at])
+                    .map_err(show)?;
+            }
+            if let Event::Ended { .. } = event {
+                tx.execute("UPDATE run SET ended=1 WHERE id=?1", [run.to_string()]).map_err(show)?;
+            }
+            let body = serde_json::to_string(event).map_err(|e| e.to_string())?;
+            chain = link(chain, &body);
+            let seq = i64::try_from(from + offset).map_err(|e| e.to_string())?;
+            tx.execute(
+                "INSERT INTO event(run, seq, body, chain) VALUES(?1, ?2, ?3, ?4)",
+                params![run.to_string(), seq, body, chain.0],
+            )
+            .map_err(show)?;
+        }
+        tx.commit().map_err(show)?;
+        Ok(chain)
+    }
+
+    /// The events of a run, their chain verified.
+    pub fn load(&self, run: RunId) -> Result<(Log, Vec<Event>, Hash)> {
+        let rows: Vec<(i64, String, Vec<u8>)> = {
+            let connection = self.connection()?;
+            let failed = |e: rusqlite::Error| broken(&self.path, &e.to_string());
+            let mut query = connection.prepare("SELECT seq, body, chain FROM event WHERE run=?1 ORDER BY seq").map_err(failed)?;
+            let rows = query.query_map([run.to_string()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).map_err(failed)?;
+            rows.collect::<Result<_, _>>().map_err(failed)?
+        };
+        if rows.is_empty() {
+            return Err(Failure::failed("no_such_run", text!("no existe la corrida {run}", "there is no run {run}"))
+                .hint(text!("vea las corridas con: relevo runs", "list the runs with: relevo runs")));
+        }
+        let (mut log, mut events, mut chain) = (Log::new(run), Vec::new(), Hash([0; 32]));
+        for (index, (seq, body, stored)) in rows.iter().enumerate() {
+            chain = link(chain, body);
+            if *seq != index as i64 || stored[..] != chain.0 {
+                return Err(quarantined(run, index, "chain"));
+            }
+            let event: Event = serde_json::from_str(body).map_err(|e| quarantined(run, index, &e.to_string()))?;
+            log.push(&event).map_err(|e| quarantined(run, index, &e.to_string()))?;
+            events.push(event);
+        }
+        Ok((log, events, chain))
+    }
+
+    /// Headers of runs, newest first.
+    pub fn heads(&self, only_open: bool, limit: usize) -> Result<Vec<RunHead>> {
+        let connection = self.connection()?;
+        let failed = |e: rusqlite::Error| broken(&self.path, &e.to_string());
+        let mut query = connection
+            .prepare("SELECT id, verb, since, ended FROM run WHERE ended=0 OR ?1=0 ORDER BY id DESC LIMIT ?2")
+            .map_err(failed)?;
+        let rows = query
+            .query_map(params![only_open, i64::try_from(limit).unwrap_or(i64::MAX)], |r| {
+                Ok((r.get::<_, String>(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+            })
+            .map_err(failed)?;
+        let mut heads = Vec::new();
+        for row in rows {
+            let (id, verb, since, ended) = row.map_err(failed)?;
+            let id = id.parse().map_err(|e| broken(&self.path, &format!("{e}")))?;
+            heads.push(RunHead { id, verb, since, ended });
+        }
+        Ok(heads)
+    }
+
+    /// Keeps the scripts of a run, by content.
+    pub fn keep_bundle(&self, hash: Hash, files: &str) -> Result<()> {
+        let connection = self.connection()?;
+        connection
+            .execute("INSERT OR IGNORE INTO bundle(hash, files) VALUES(?1, ?2)", params![hash.to_string(), files])
+            .map_err(|e| broken(&self.path, &e.to_string()))?;
+        Ok(())
+    }
+
+    /// The scripts of a run.
+    pub fn bundle(&self, hash: Hash) -> Result<Option<String>> {
+        let connection = self.connection()?;
+        connection
+            .query_row("SELECT files FROM bundle WHERE hash=?1", [hash.to_string()], |r| r.get(0))
+            .optional()
+            .map_err(|e| broken(&self.path, &e.to_string()))
+    }
+
+    /// Takes a run's lock; `None` while its owner is alive.
+    pub fn own(&self, run: RunId) -> Result<Option<Lock>> {
+        let path = self.locks.join(format!("{run}.lock"));
+        self.world.try_lock(&path).map_err(|e| Failure::io(text!("no se pudo bloquear", "could not lock"), &path, &e))
+    }
+
+    /// Drops ended runs older than [`KEEP_DAYS`], role changes excepted, and bundles that no run uses.
+    pub fn prune(&self) -> Result<()> {
+        let limit = self.world.now().timestamp() - jiff::SignedDuration::from_hours(24 * KEEP_DAYS);
+        let connection = self.connection()?;
+        connection
+            .execute_batch(&format!(
+                "DELETE FROM event WHERE run IN (SELECT id FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND since < '{limit}');
+                 DELETE FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND since < '{limit}';"
+            ))
+            .map_err(|e| broken(&self.path, &e.to_string()))
+    }
+
+    fn connection(&self) -> Result<std::sync::MutexGuard<'_, Connection>> {
+        self.connection.lock().map_err(|_| broken(&self.path, "poisoned"))
+    }
+
+    fn reach(&self, moment: Moment) -> Result<()> {
+        self.world.reach(Label::JournalCommit, moment).map_err(|e| broken(&self.path, &e.to_string()))
+    }
+}
+
+/// Each row's hash covers the row and all before it.
+fn link(chain: Hash, body: &str) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&chain.0).update(body.as_bytes());
+    Hash(*hasher.finalize().as_bytes())
+}
+
+/// Without a journal there is no effect: the run stops here.
+fn broken(path: &Path, cause: &str) -> Failure {
+    let shown = path.display();
+    Failure::failed(
+        "journal",
+        text!("no se pudo escribir o leer el diario {shown}", "could not write or read the journal {shown}"),
+    )
+    .cause(cause)
+    .hint(text!(
+        "revise el espacio en disco y los permisos; nada se hizo sin quedar anotado",
+        "check disk space and rights; nothing was done without being recorded"
+    ))
+}
+
+fn quarantined(run: RunId, index: usize, cause: &str) -> Failure {
+    Failure::new(
+        Exit::Stuck,
+        "journal_damaged",
+        text!(
+            "el diario de la corrida {run} está dañado en el evento {index}",
+            "the journal of run {run} is damaged at event {index}"
+        ),
+    )
+    .cause(cause)
+    .hint(text!(
+        "no se continúa desde un pasado falso: vea relevo status y decida con soporte",
+        "it is not continued from a false past: see relevo status and decide with support"
+    ))
+}

@@ -1,0 +1,91 @@
+//! What looks, scans and copies tell: plain data between servers, plans and steps.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{CopyKind, DatabaseState, EpochRecord, Intent, Position};
+
+/// What one look at a server shows. Looking changes nothing and never fails because the server is away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Its instance, as relevo.toml names it.
+    pub instance: String,
+    /// The instance can be reached.
+    pub reachable: bool,
+    /// State of its database.
+    pub state: DatabaseState,
+    /// Its SvrPdv is alive, or a launch is just starting it.
+    pub serving: bool,
+    /// The epoch record: the one in the database or the file beside it, whichever is higher. `None`: unknown (unreachable)
+    /// or nothing was ever recorded and there is no database.
+    pub record: Option<EpochRecord>,
+    /// A role change in progress. Kept with the backup; always `None` for main.
+    pub intent: Option<Intent>,
+    /// The last mirrored position: of the standby what was applied, of an open database what was last copied.
+    pub position: Option<Position>,
+    /// The copy being applied to the standby when its writer died; it has to be applied again.
+    pub applying: Option<String>,
+}
+
+impl Look {
+    /// The instance is reachable and holds a database that programs can open.
+    pub fn answers(&self) -> bool {
+        self.reachable && self.state == DatabaseState::Open
+    }
+}
+
+/// Somebody who has the store open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Name of the machine or program.
+    pub name: String,
+    /// Its process number, where known.
+    pub pid: Option<u32>,
+}
+
+/// Size of the change that a scan found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Full or increment, as asked.
+    pub kind: CopyKind,
+    /// Pages that the copy will carry.
+    pub pages: u64,
+    /// Bytes of the raw artefact.
+    pub bytes: u64,
+}
+
+/// What was copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanned {
+    /// What the copy carries.
+    pub change: Change,
+    /// Where it starts; `None` for a full copy.
+    pub from: Option<Position>,
+    /// Where it ends.
+    pub to: Position,
+    /// Highest folio in the database, read in the same snapshot.
+    pub last_folio: Option<i64>,
+}
+
+/// A copy to apply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyToApply {
+    /// Its name on the target, for standby.json and messages.
+    pub name: String,
+    /// Full or increment.
+    pub kind: CopyKind,
+    /// Where the standby must be; `None` for a full copy.
+    pub from: Option<Position>,
+    /// Where the standby must be afterwards.
+    pub to: Position,
+    /// Bytes of the raw artefact.
+    pub bytes: u64,
+}
+
+/// What an unplanned promote does to the folio sequence in the transaction of the epoch record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolioRule {
+    /// Highest folio known from the tills' own files.
+    pub known: Option<i64>,
+    /// Added to the highest applied folio.
+    pub gap: i64,
+}

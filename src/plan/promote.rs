@@ -1,0 +1,259 @@
+//! Promote: who may take the post, from which copy, at what loss, in which steps. Rules: DESIGN of roles in docs/architecture.md.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Exit, Failure};
+use crate::model::{DatabaseState, Epoch, EpochRecord, Intent, Position, Role, RunId, Side};
+use crate::model::{FolioRule, Look, Session};
+use crate::plan::saga::Saga;
+use crate::plan::step::Step;
+use crate::text;
+use crate::text::Text;
+
+/// What a promote is decided from.
+#[derive(Clone, Debug)]
+pub struct PromoteFacts {
+    /// The run that will do it.
+    pub run: RunId,
+    /// This machine.
+    pub role: Role,
+    /// The test matrix' verdict for the caja/servidor: the failure it gives, if any.
+    pub licence: Result<(), Failure>,
+    /// VecBak.txt expired, or the clock is earlier than FecBak.txt: the reason why a person's word is needed.
+    pub doubt: Option<Text>,
+    /// An authorised person gave it.
+    pub authorised: bool,
+    /// `--accept-loss` with its reason.
+    pub accept_loss: Option<String>,
+    /// Main, as seen first and in each later probe.
+    pub main: Look,
+    /// None of the probes found main answering.
+    pub main_failed: bool,
+    /// Who uses main.
+    pub operating: Vec<Session>,
+    /// The backup.
+    pub backup: Look,
+    /// Where the copies on the targets can bring the standby.
+    pub reach: Option<Reach>,
+    /// Copies after that position that are missing or damaged, in words.
+    pub gaps: Vec<Text>,
+    /// Limit of age, seconds.
+    pub max_age_s: u64,
+    /// What the tills' own files know.
+    pub tills: Option<TillsKnow>,
+    /// `[promote] folio_gap`.
+    pub folio_gap: i64,
+    /// The highest epoch this machine ever saw.
+    pub remembered: Option<Epoch>,
+}
+
+/// The position that a promote would open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// The position.
+    pub position: Position,
+    /// Age of its copy, seconds.
+    pub age_s: u64,
+    /// Highest folio it holds.
+    pub last_folio: Option<i64>,
+}
+
+/// What tills that this machine can read have acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TillsKnow {
+    /// Highest folio.
+    pub last_folio: i64,
+    /// Tickets above the folio that the standby would hold.
+    pub beyond: u64,
+    /// Every till of `[promote] acknowledged` could be read.
+    pub complete: bool,
+}
+
+/// What an unplanned promote loses for now (the tickets lie on the old main's disk).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Age of the copy, seconds.
+    pub age_s: u64,
+    /// Tickets that the copy does not hold; `None`: no till reports.
+    pub tickets: Option<u64>,
+    /// `tickets` counts every till.
+    pub exact: bool,
+    /// The reason given with `--accept-loss`.
+    pub accepted: Option<String>,
+}
+
+impl Loss {
+    /// One sentence for people.
+    pub fn describe(&self) -> Text {
+        let age = self.age_s;
+        match (self.tickets, self.exact) {
+            (Some(n), true) => {
+                text!("la copia tiene {age} s; le faltan {n} tickets", "the copy is {age} s old; {n} tickets are not in it")
+            }
+            (Some(n), false) => text!(
+                "la copia tiene {age} s; le faltan al menos {n} tickets (estimación: no todas las cajas reportan)",
+                "the copy is {age} s old; at least {n} tickets are not in it (estimate: not every till reports)"
+            ),
+            (None, _) => text!(
+                "la copia tiene {age} s; no se sabe cuántos tickets le faltan (ninguna caja reporta)",
+                "the copy is {age} s old; it is unknown how many tickets are not in it (no till reports)"
+            ),
+        }
+    }
+}
+
+/// Decides a promote, or says why not.
+pub fn promote(facts: &PromoteFacts) -> Result<Saga, Failure> {
+    if facts.role != Role::Backup {
+        return Err(Failure::refused(
+            "not_the_backup",
+            text!("el relevo se hace en la caja/servidor", "promote runs on the caja/servidor"),
+        ));
+    }
+    facts.licence.clone()?;
+    let record = current(facts);
+    if record.holder == Side::Backup {
+        let epoch = record.epoch;
+        return Err(Failure::refused(
+            "already_promoted",
+            text!(
+                "el servidor de respaldo ya está en servicio (época {epoch})",
+                "the backup server already holds the post (epoch {epoch})"
+            ),
+        )
+        .hint(text!("inicie la caja: relevo launch --program pospdv", "start the till: relevo launch --program pospdv")));
+    }
+    if let Some(intent) = &facts.backup.intent
+        && intent.run != facts.run
+    {
+        let run = intent.run;
+        return Err(Failure::new(
+            Exit::Interrupted,
+            "role_change_open",
+            text!("la corrida {run} quedó a medias", "run {run} is unfinished"),
+        )
+        .hint(text!("termínela con: relevo resume", "finish it with: relevo resume")));
+    }
+    if let Some(doubt) = &facts.doubt
+        && !facts.authorised
+    {
+        return Err(Failure::refused("needs_authorisation", doubt.clone()).hint(text!(
+            "una persona autorizada debe dar su PIN (relevo promote --pin-fd N, o en la terminal)",
+            "an authorised person must give the PIN (relevo promote --pin-fd N, or on the terminal)"
+        )));
+    }
+    let planned = is_planned(facts, &record);
+    if planned {
+        if facts.main.serving || !facts.operating.is_empty() {
+            let names: Vec<&str> = facts.operating.iter().map(|s| s.name.as_str()).collect();
+            let who = if names.is_empty() { "SvrPdv".to_owned() } else { names.join(", ") };
+            return Err(Failure::refused(
+                "main_in_use",
+                text!("el servidor principal responde y lo usan: {who}", "the main server answers and is in use by: {who}"),
+            )
+            .hint(text!(
+                "ciérrelos ahí y repita: el relevo no cierra programas del principal",
+                "close them there and repeat: promote never stops programs on main"
+            )));
+        }
+    } else if !facts.main_failed {
+        return Err(Failure::refused("main_answers", text!("el servidor principal respondió", "the main server answered")));
+    }
+    let reach = facts.reach.as_ref().ok_or_else(|| {
+        Failure::refused("no_copy", text!("no hay copia de la que relevar", "there is no copy to promote from"))
+            .hint(text!("revise los destinos: relevo target list", "check the targets: relevo target list"))
+    })?;
+    let loss = Loss {
+        age_s: reach.age_s,
+        tickets: facts.tills.map(|t| t.beyond),
+        exact: facts.tills.is_some_and(|t| t.complete),
+        accepted: facts.accept_loss.clone(),
+    };
+    if !planned {
+        accept(facts, reach, &loss)?;
+    }
+    Ok(saga(facts, &record, reach, loss, planned))
+}
+
+/// The highest record in sight; what this machine remembers counts as well.
+fn current(facts: &PromoteFacts) -> EpochRecord {
+    let seen = [&facts.main.record, &facts.backup.record].into_iter().flatten().max_by_key(|r| r.epoch).cloned();
+    seen.unwrap_or_else(|| EpochRecord::first(facts.reach.as_ref().map(|r| r.position.database)))
+}
+
+/// Main answers, or it was fenced by a promote that did not end: then its tail can be taken and nothing is lost.
+fn is_planned(facts: &PromoteFacts, record: &EpochRecord) -> bool {
+    facts.main.reachable
+        && matches!(facts.main.state, DatabaseState::Open | DatabaseState::Fenced)
+        && facts.main.record.as_ref().is_none_or(|r| r.epoch == record.epoch)
+}
+
+fn accept(facts: &PromoteFacts, reach: &Reach, loss: &Loss) -> Result<(), Failure> {
+    let reason = if let Some(gap) = facts.gaps.first() {
+        Some(("gap", gap.clone()))
+    } else if reach.age_s > facts.max_age_s {
+        let (age, limit) = (reach.age_s, facts.max_age_s);
+        Some((
+            "old",
+            text!("la copia tiene {age} s y el límite es {limit} s", "the copy is {age} s old and the limit is {limit} s"),
+        ))
+    } else {
+        None
+    };
+    let Some((_, why)) = reason else { return Ok(()) };
+    if facts.accept_loss.is_some() {
+        if facts.authorised {
+            return Ok(());
+        }
+        return Err(Failure::refused(
+            "needs_authorisation",
+            text!("aceptar la pérdida requiere a una persona autorizada", "accepting the loss takes an authorised person"),
+        )
+        .hint(text!(
+            "dé el PIN de la sucursal (--pin-fd N, o en la terminal)",
+            "give the store PIN (--pin-fd N, or on the terminal)"
+        )));
+    }
+    Err(Failure::refused("loss_not_accepted", why).cause(loss.describe().en).hint(text!(
+        "si se acepta: relevo promote --accept-loss --reason \"…\"",
+        "to accept it: relevo promote --accept-loss --reason \"…\""
+    )))
+}
+
+fn saga(facts: &PromoteFacts, record: &EpochRecord, reach: &Reach, loss: Loss, planned: bool) -> Saga {
+    let next = facts.remembered.unwrap_or(Epoch::FIRST).max(record.epoch).next();
+    let position = &reach.position;
+    let new = EpochRecord {
+        database: Some(position.database),
+        epoch: next,
+        holder: Side::Backup,
+        run: Some(facts.run),
+        awaiting_start: false,
+    };
+    let intent = Intent { run: facts.run, to: Side::Backup, epoch: next };
+    let mut because = Vec::new();
+    let mut steps = vec![Step::WriteIntent { intent }, Step::AskMain { planned }];
+    if planned {
+        because.push(text!(
+            "el servidor principal responde y nadie lo usa: no se pierde nada",
+            "main answers and nobody uses it: nothing is lost"
+        ));
+        // Main gets the record too, so the fence is lifted only by undo.
+        steps.extend([Step::Fence { side: Side::Main, undo: true }, Step::TakeTail, Step::ApplyCopies { to: None }]);
+    } else {
+        because.push(text!("el servidor principal no responde a tres intentos", "main did not answer three probes"));
+        because.push(loss.describe());
+        steps.push(Step::ApplyCopies { to: Some(position.clone()) });
+    }
+    steps.extend([Step::VerifyStandby, Step::AskMain { planned }]);
+    let point = steps.len();
+    let folio = (!planned).then_some(FolioRule { known: facts.tills.map(|t| t.last_folio), gap: facts.folio_gap });
+    steps.extend([Step::Recover, Step::Record { side: Side::Backup, record: new.clone(), folio }]);
+    if planned {
+        steps.push(Step::Publish { side: Side::Main, record: new.clone() });
+    }
+    steps.extend([Step::RemoveIntent, Step::Remember { record: new }]);
+    let loss = (!planned).then_some(loss);
+    let result = serde_json::json!({ "planned": planned, "epoch": next, "loss": loss, "position": position });
+    Saga { name: "promote".to_owned(), because, steps, point, result }
+}
