@@ -1,1 +1,106 @@
-//! Work in progress.
+//! Effects: what each [`Step`] does and how it is taken back. Every `apply` looks first and then acts, every `undo` too, since
+//! both may run again after a crash. Policy is not decided here: plans did that; but role, epoch and licence are checked
+//! again where a script can call a step by itself.
+
+pub mod files;
+pub mod mirror;
+pub mod post;
+pub mod programs;
+pub mod role;
+pub mod run;
+pub mod seats;
+pub mod setup;
+pub mod signals;
+pub mod tail;
+
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::model::{RunId, Side};
+use crate::plan::step::Step;
+use crate::progress::Watch;
+use crate::store::Store;
+
+/// What a step works with.
+pub struct Context<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// Progress and the wish to stop.
+    pub watch: &'a Watch,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// Its path in the run; names what it keeps for undo.
+    pub path: &'a str,
+}
+
+/// Performs a step, as often as asked.
+pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
+    let store = cx.store;
+    match step {
+        Step::WriteIntent { intent } => done(store.backup.set_intent(Some(intent))),
+        Step::RemoveIntent => done(store.backup.set_intent(None)),
+        Step::AskMain { planned } => role::ask_main(cx, *planned),
+        Step::Fence { side, .. } => done(store.server(*side).fence()),
+        Step::TakeTail => mirror::take_tail(cx),
+        Step::ApplyCopies { to } => mirror::apply_copies(cx, to.as_ref()),
+        Step::VerifyStandby => Ok(json!({ "position": store.backup.verify_standby(cx.watch)? })),
+        Step::Recover => done(store.backup.recover()),
+        Step::Record { side, record, folio } => done(store.server(*side).record(record, *folio)),
+        Step::Publish { side, record } => role::publish(cx, *side, record),
+        Step::Remember { record } => done(store.remember(record)),
+        Step::SaveTail { .. } => tail::save(cx, store.main.as_ref(), store.backup.as_ref()),
+        Step::Receive => Ok(json!({ "root": store.main.receive(store.backup.as_ref(), cx.watch)? })),
+        Step::ProveNobody => role::prove_nobody(cx),
+        Step::Place { keep } => done(store.main.place(keep)),
+        Step::Open { side } => done(store.server(*side).unfence()),
+        Step::StartProgram { program } => programs::start(cx, *program),
+        Step::StopProgram { program } => programs::stop(cx, *program),
+        Step::Mirror { full, apply, target } => mirror::mirror(cx, *full, *apply, target.as_deref()),
+        Step::FetchSignals => signals::fetch(cx),
+        Step::SyncMarker => signals::sync_marker(cx),
+        Step::WriteSignals { main, backup, valid_until } => signals::write(cx, main, backup, valid_until.as_deref()),
+        Step::Identify => setup::identify(cx),
+        Step::RemoveShortcut => setup::remove_shortcut(cx),
+        Step::ReleaseSeats => seats::release(cx),
+        Step::Execute { sql, params } => seats::execute(cx, sql, params),
+        Step::CopyFile { from, to } => files::copy(cx, from, to),
+        Step::WriteFile { path, text } => files::write(cx, path, text),
+        Step::RemoveFile { path } => files::remove(cx, path),
+        Step::Notify { text } => {
+            cx.watch.note(crate::text::Text::same(text));
+            Ok(Value::Null)
+        }
+    }
+}
+
+/// Takes a step back, as far as it was done. Only called for steps whose [`Step::undo`] says *restores*.
+pub fn undo(cx: &Context, step: &Step) -> Result<()> {
+    let store = cx.store;
+    match step {
+        Step::WriteIntent { intent } => match store.backup.look()?.intent {
+            Some(found) if found.run != intent.run => Ok(()),
+            _ => store.backup.set_intent(None),
+        },
+        Step::Fence { side, .. } => role::lift_fence(cx, *side),
+        Step::Receive => store.main.take_back(""),
+        Step::Place { keep } => store.main.take_back(keep),
+        Step::Open { side } => store.server(*side).fence(),
+        Step::StopProgram { program } => programs::start(cx, *program).map(|_| ()),
+        Step::StartProgram { program } => programs::stop(cx, *program).map(|_| ()),
+        Step::CopyFile { to: path, .. } | Step::WriteFile { path, .. } | Step::RemoveFile { path } => files::put_back(cx, path),
+        _ => Ok(()),
+    }
+}
+
+fn done(outcome: Result<()>) -> Result<Value> {
+    outcome.map(|()| Value::Null)
+}
+
+/// The side whose server stands on this machine; a till has none.
+pub(crate) fn own_side(store: &Store) -> Option<Side> {
+    match store.config.machine.role {
+        crate::model::Role::Main => Some(Side::Main),
+        crate::model::Role::Backup => Some(Side::Backup),
+        crate::model::Role::Till => None,
+    }
+}

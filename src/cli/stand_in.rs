@@ -1,0 +1,168 @@
+//! What stands in for the vendor's programs in the demo and in tests. SvrPdv holds `server.lock` and says who it is; PosPdv sells:
+//! it opens BDPdv itself, as the real one does, and takes every ticket in one transaction.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use rusqlite::{Connection, TransactionBehavior, params};
+use serde_json::json;
+
+use crate::error::Exit;
+use crate::world::{self, Label, World};
+
+/// Arguments of `relevo stand-in`.
+#[derive(Args)]
+pub struct StandIn {
+    /// Which program
+    program: Which,
+    /// PosPdv: file that acknowledged tickets are noted in
+    #[arg(long)]
+    acknowledged: Option<PathBuf>,
+    /// PosPdv: pause between tickets, milliseconds
+    #[arg(long, default_value_t = 10)]
+    pause: u64,
+    /// PosPdv: end after so many tickets
+    #[arg(long)]
+    tickets: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Which {
+    Svrpdv,
+    Pospdv,
+}
+
+/// Why a till program stops selling.
+enum Stop {
+    /// The server is gone, or it is not the holder any more: wait until told.
+    NotServing,
+    /// Anything else.
+    Broken(String),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        // A fenced, renamed or vanished database looks like this to a program that has it open.
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::SystemIoFailure) => Stop::NotServing,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::ReadOnly) => Stop::NotServing,
+            _ => Stop::Broken(error.to_string()),
+        }
+    }
+}
+
+/// Runs it; the exit code.
+pub fn main(arguments: &StandIn, world: &Arc<dyn World>) -> u8 {
+    let stop = Arc::new(AtomicBool::new(false));
+    if world::on_interrupt(stop.clone()).is_err() {
+        return Exit::Failed.code();
+    }
+    let Some(instance) = std::env::var_os("RELEVO_INSTANCE").map(PathBuf::from) else {
+        return complain("RELEVO_INSTANCE is not set");
+    };
+    let outcome = match arguments.program {
+        Which::Svrpdv => serve(&instance, &stop, world.as_ref()),
+        Which::Pospdv => sell(&instance, arguments, &stop, world.as_ref()),
+    };
+    match outcome {
+        Ok(()) => Exit::Ok.code(),
+        Err(Stop::NotServing) => Exit::Refused.code(),
+        Err(Stop::Broken(why)) => complain(&why),
+    }
+}
+
+fn complain(why: &str) -> u8 {
+    let _ = writeln!(std::io::stderr(), "stand-in: {why}");
+    Exit::Failed.code()
+}
+
+/// SvrPdv: holds the lock until it is asked to close.
+fn serve(instance: &Path, stop: &AtomicBool, world: &dyn World) -> Result<(), Stop> {
+    let broken = |e: std::io::Error| Stop::Broken(e.to_string());
+    let began = Instant::now();
+    let _lock = loop {
+        // The launch that starts us drops the lock just before; somebody who looks may hold it for a moment.
+        match world.try_lock(&instance.join("server.lock")).map_err(broken)? {
+            Some(lock) => break lock,
+            None if began.elapsed() > Duration::from_secs(10) => return Err(Stop::Broken("server.lock is held".to_owned())),
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    let me = world.me().map_err(broken)?;
+    let body = serde_json::to_vec(&me).unwrap_or_default();
+    world.write_file(Label::ServiceInfo, &instance.join("server.info"), &body).map_err(broken)?;
+    while !stop.load(Ordering::SeqCst) && instance.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// PosPdv: sells until it is asked to close or the server is gone.
+fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn World) -> Result<(), Stop> {
+    let variable = |name: &str| std::env::var(name).map_err(|_| Stop::Broken(format!("{name} is not set")));
+    let database = instance.join(format!("{}.db", variable("RELEVO_DATABASE")?));
+    let (till, side) = (variable("RELEVO_MACHINE")?, variable("RELEVO_SERVER")?);
+    let epoch: u64 = variable("RELEVO_EPOCH")?.parse().map_err(|_| Stop::Broken("RELEVO_EPOCH is not a number".to_owned()))?;
+    if !database.exists() {
+        return Err(Stop::NotServing);
+    }
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&database, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch("PRAGMA synchronous=FULL")?;
+    let mut sold = 0;
+    while !stop.load(Ordering::SeqCst) && arguments.tickets.is_none_or(|most| sold < most) {
+        let (folio, epoch) = ticket(&mut connection, instance, &till, &side, epoch, world)?;
+        if let Some(file) = &arguments.acknowledged {
+            let line = format!("{}\n", json!({ "folio": folio, "till": till, "epoch": epoch, "server": side }));
+            append(file, &line).map_err(|e| Stop::Broken(e.to_string()))?;
+        }
+        sold += 1;
+        std::thread::sleep(Duration::from_millis(arguments.pause));
+    }
+    Ok(())
+}
+
+/// One ticket in one transaction: the server must be alive, the holder and not older than what this till knows.
+fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, known: u64, world: &dyn World) -> Result<(i64, u64), Stop> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let record: Option<(u64, String, bool)> = tx
+        .query_row("SELECT epoch, holder, awaiting_start FROM relevo_epoch ORDER BY epoch DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .map(Some)
+        .or_else(|e| match e {
+            rusqlite::Error::QueryReturnedNoRows => Ok(None),
+            // Before the first mirror there is no such table: epoch 1, main.
+            rusqlite::Error::SqliteFailure(_, Some(ref why)) if why.contains("no such table") => Ok(None),
+            other => Err(other),
+        })?;
+    let (epoch, holder, awaiting) = record.unwrap_or((1, "main".to_owned(), false));
+    let served = world.is_locked(&instance.join("server.lock")).unwrap_or(false);
+    if !served || awaiting || epoch < known || holder != side {
+        return Err(Stop::NotServing);
+    }
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS relevo_folio(next INTEGER)")?;
+    let next: i64 = tx.query_row(
+        "SELECT max(coalesce((SELECT max(next) FROM relevo_folio), 1), coalesce((SELECT max(Folio) FROM Ventas), 0) + 1)",
+        [],
+        |r| r.get(0),
+    )?;
+    let total = (next * 37 % 50_000) as f64 / 100.0;
+    let at = world.now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    tx.execute("INSERT INTO Ventas(Folio, Caja, Fecha, Total, Epoca) VALUES(?1, ?2, ?3, ?4, ?5)", params![next, till, at, total, epoch])?;
+    if tx.execute("UPDATE relevo_folio SET next=?1", [next + 1])? == 0 {
+        tx.execute("INSERT INTO relevo_folio(next) VALUES(?1)", [next + 1])?;
+    }
+    tx.commit()?;
+    Ok((next, epoch))
+}
+
+/// Acknowledged = written down and on the disk, after COMMIT returned.
+fn append(file: &Path, line: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
+    file.write_all(line.as_bytes())?;
+    file.sync_data()
+}

@@ -1,0 +1,47 @@
+//! An old main that meets a higher epoch: closed for everybody, its tail saved, refused. Used by its own launch and by restore.
+
+use serde_json::json;
+
+use crate::error::{Exit, Failure, Result};
+use crate::model::{DatabaseState, EpochRecord, Side};
+use crate::steps::run::Run;
+use crate::plan::step::Step;
+use crate::text;
+
+/// Fences the own main database, saves its tail where a target can be reached, and returns the refusal (exit 11).
+pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failure> {
+    let epoch = higher.epoch;
+    let mut refusal = Failure::new(
+        Exit::OtherHolder,
+        "superseded",
+        text!("el servidor de respaldo está en servicio (época {epoch}): este servidor no debe atender", "the backup server holds the post (epoch {epoch}): this server must not serve"),
+    )
+    .hint(text!(
+        "use las cajas con el servidor de respaldo; para volver: relevo restore en la caja/servidor",
+        "use the tills with the backup server; to come back: relevo restore on the caja/servidor"
+    ));
+    if !fence {
+        refusal.message = text!(
+            "hay un relevo en marcha (época {epoch}): este servidor no debe atender todavía",
+            "a role change is in progress (epoch {epoch}): this server must not serve yet"
+        );
+        return Ok(refusal);
+    }
+    let state = run.store.main.look()?.state;
+    if state == DatabaseState::Open {
+        run.step(Step::Fence { side: Side::Main, undo: false })?;
+    }
+    if matches!(state, DatabaseState::Open | DatabaseState::Fenced) {
+        match run.step(Step::SaveTail { run: run.id }) {
+            Ok(saved) => {
+                let orphans = saved.get("orphans").cloned().unwrap_or(json!(null));
+                refusal = refusal.cause(format!("orphans: {orphans}"));
+            }
+            Err(failure) if Run::stays_open(&failure) => return Err(failure),
+            Err(failure) => {
+                refusal = refusal.cause(format!("tail not yet saved: {failure}"));
+            }
+        }
+    }
+    Ok(refusal)
+}

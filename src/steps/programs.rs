@@ -1,0 +1,165 @@
+//! SvrPdv and PosPdv of this machine. SvrPdv outlives relevo: it is known again by pid, start time and image. Who may start it
+//! is checked here, in Rust, whatever a script asks for.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::config::ProgramSection;
+use crate::error::{Exit, Failure, Result, Retry};
+use crate::model::{DatabaseState, EpochRecord, Program, Side};
+use crate::steps::{Context, own_side};
+use crate::store::Store;
+use crate::text;
+use crate::world::{Command, Label, ProcessId};
+
+/// How long a started SvrPdv may take to hold its lock.
+const SERVE_WITHIN: Duration = Duration::from_secs(15);
+/// How often a waiting step looks.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Starts a program of this machine, unless it is alive.
+pub fn start(cx: &Context, program: Program) -> Result<Value> {
+    let store = cx.store;
+    if let Some(process) = alive(store, program)? {
+        return Ok(json!({ "started": false, "pid": process.pid }));
+    }
+    if program == Program::Pospdv {
+        return Err(Failure::refused("launched_only", text!("PosPdv se inicia con relevo launch", "PosPdv is started by relevo launch")));
+    }
+    let (side, record) = may_serve(store)?;
+    let Some(post) = store.take_post(side)? else {
+        return Ok(json!({ "started": false, "pid": null }));
+    };
+    let section = section(store, program)?;
+    let command = expand(store, section, side, &record);
+    let (gate, server) = (post.gate, post.server);
+    drop(server);
+    let process = store.world.start(Label::ServiceStart, &command).map_err(|e| {
+        let what = &command.argv[0];
+        Failure::failed("program_not_started", text!("no se pudo iniciar {what}", "could not start {what}"))
+            .cause(e)
+            .hint(text!("revise [programs.svrpdv] command", "check [programs.svrpdv] command"))
+    })?;
+    remember(store, program, &process)?;
+    wait_ready(store, side, section, &process)?;
+    drop(gate);
+    Ok(json!({ "started": true, "pid": process.pid }))
+}
+
+/// Stops a program of this machine: politely, then with its children.
+pub fn stop(cx: &Context, program: Program) -> Result<Value> {
+    let store = cx.store;
+    let Some(process) = alive(store, program)? else {
+        return Ok(json!({ "stopped": false }));
+    };
+    let section = section(store, program)?;
+    store.world.stop(Label::ServiceStop, &process, section.stop_timeout).map_err(|e| {
+        let pid = process.pid;
+        Failure::failed("program_not_stopped", text!("no se pudo cerrar {program} (proceso {pid})", "could not stop {program} (process {pid})"))
+            .cause(e)
+            .retry(Retry::Temporary)
+    })?;
+    Ok(json!({ "stopped": true, "pid": process.pid }))
+}
+
+/// Is it alive, and as which process?
+pub fn alive(store: &Store, program: Program) -> Result<Option<ProcessId>> {
+    let known = [info_path(store, program), served_by(store, program)];
+    for path in known.into_iter().flatten() {
+        let process: Option<ProcessId> = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice(&b).ok());
+        if let Some(process) = process
+            && store.world.is_alive(&process)
+        {
+            return Ok(Some(process));
+        }
+    }
+    Ok(None)
+}
+
+/// Who may serve on this machine: the holder, with its database open.
+fn may_serve(store: &Store) -> Result<(Side, EpochRecord)> {
+    let side = own_side(store).ok_or_else(|| {
+        Failure::refused("not_a_server", text!("SvrPdv no se inicia en una caja", "SvrPdv is not started on a till"))
+    })?;
+    let own = store.server(side).look()?;
+    let record = store.highest_record()?;
+    if record.holder != side {
+        let epoch = record.epoch;
+        return Err(Failure::new(
+            Exit::OtherHolder,
+            "not_the_holder",
+            text!("el otro servidor está en servicio (época {epoch})", "the other server holds the post (epoch {epoch})"),
+        )
+        .hint(text!("vea: relevo status", "see: relevo status")));
+    }
+    if own.state != DatabaseState::Open {
+        let state = own.state;
+        return Err(Failure::refused("database_not_open", text!("BDPdv no está abierta aquí ({state})", "the database is not open here ({state})")));
+    }
+    Ok((side, record))
+}
+
+fn wait_ready(store: &Store, side: Side, section: &ProgramSection, process: &ProcessId) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        if !store.world.is_alive(process) {
+            let what = &section.command[0];
+            return Err(Failure::failed("program_ended", text!("{what} terminó al iniciar", "{what} ended while starting"))
+                .hint(text!("vea state/logs/svrpdv.log", "see state/logs/svrpdv.log")));
+        }
+        // The gate is ours, so only the program's own lock can answer here.
+        let holds = store.server(side).server_lock_held()?;
+        if holds && began.elapsed() >= section.ready_after {
+            return Ok(());
+        }
+        if began.elapsed() > section.ready_after + SERVE_WITHIN {
+            return Err(Failure::failed("program_not_serving", text!("SvrPdv vive pero no atiende (no tomó server.lock)", "SvrPdv is alive but does not serve (it did not take server.lock)")));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// The command with `{instance}`, `{database}`, `{epoch}` replaced and the same values as variables.
+pub fn expand(store: &Store, section: &ProgramSection, side: Side, record: &EpochRecord) -> Command {
+    let server = store.config.server(side);
+    let epoch = record.epoch.to_string();
+    let values = [("instance", server.instance.as_str()), ("database", server.database.as_str()), ("epoch", epoch.as_str())];
+    let fill = |word: &String| values.iter().fold(word.clone(), |word, (name, value)| word.replace(&format!("{{{name}}}"), value));
+    let mut env: Vec<(String, String)> = values.iter().map(|(name, value)| (format!("RELEVO_{}", name.to_uppercase()), (*value).to_owned())).collect();
+    env.push(("RELEVO_SERVER".to_owned(), side.to_string()));
+    env.push(("RELEVO_MACHINE".to_owned(), store.config.machine.name.clone()));
+    Command { argv: section.command.iter().map(fill).collect(), env, dir: None, log: Some(store.state.join("logs").join("svrpdv.log")) }
+}
+
+/// Settings of a program.
+pub fn section(store: &Store, program: Program) -> Result<&ProgramSection> {
+    let section = match program {
+        Program::Svrpdv => &store.config.programs.svrpdv,
+        Program::Pospdv => &store.config.programs.pospdv,
+    };
+    section.as_ref().ok_or_else(|| {
+        Failure::invalid("no_command", text!("relevo.toml no dice cómo iniciar {program}", "relevo.toml does not say how to start {program}"))
+            .hint(text!("ponga [programs.{program}] command = ['…']", "set [programs.{program}] command = ['…']"))
+    })
+}
+
+/// Notes the process of a program of this machine.
+pub fn remember(store: &Store, program: Program, process: &ProcessId) -> Result<()> {
+    let Some(path) = info_path(store, program) else { return Ok(()) };
+    let body = serde_json::to_vec(process).unwrap_or_default();
+    store.world.write_file(Label::ServiceInfo, &path, &body).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+}
+
+fn info_path(store: &Store, program: Program) -> Option<PathBuf> {
+    Some(store.state.join("programs").join(format!("{program}.json")))
+}
+
+/// What SvrPdv itself says beside its lock: it is known even if relevo died right after starting it.
+fn served_by(store: &Store, program: Program) -> Option<PathBuf> {
+    match (program, own_side(store)) {
+        (Program::Svrpdv, Some(side)) => store.server(side).served_by(),
+        _ => None,
+    }
+}
