@@ -2,17 +2,52 @@
 //!
 //! Nothing outside this folder asks which system it runs on. Two implementations: [`Os`](os::Os) is the real one (its
 //! platform calls stand in unix.rs and windows.rs), `Faulty` (debug builds only) wraps it, kills the process or fails
-//! at a label and fixes the clock. A new effect gets a label, and with it crash tests, without a new test.
+//! at a label and fixes the clock (faulty.rs lists its orders). A new effect gets a label, and with it crash tests, without a new test.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(debug_assertions)]
+mod faulty;
+mod files;
+mod interrupt;
 mod label;
+mod machine;
+mod os;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as platform;
+#[cfg(windows)]
+use windows as platform;
+
+#[cfg(debug_assertions)]
+pub use faulty::Faulty;
+pub use files::{open_shared, read_exact_at, write_private};
+pub use interrupt::on_interrupt;
 pub use label::Label;
+pub use machine::{
+    cpu_count, free_space, host_name, is_administrator, is_network_path, own_console, protect, show_window, system_lang,
+    unprotect,
+};
+pub use os::Os;
+
+/// The world this process lives in: the real one, in debug builds with the faults that RELEVO_TEST_* variables order.
+pub fn real() -> Arc<dyn World> {
+    #[cfg(debug_assertions)]
+    if let Some(faulty) = Faulty::from_env() {
+        return Arc::new(faulty);
+    }
+    Arc::new(Os)
+}
 
 /// Before or after a labelled effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,19 +85,26 @@ pub struct Command {
 /// An OS lock that is held until this value is dropped (or the process ends, however it ends).
 #[derive(Debug)]
 pub struct Lock {
-    /// Keeps the lock; std's file locks are released on close.
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
 impl Lock {
     pub(crate) fn new(file: File, path: PathBuf) -> Self {
-        Lock { _file: file, path }
+        Lock { file, path }
     }
 
     /// The lock file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but later: Windows takes its time, and on unix a program that another thread starts right now
+        // shares the handle for a moment.
+        let _ = self.file.unlock();
     }
 }
 

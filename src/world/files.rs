@@ -1,0 +1,212 @@
+//! Durable changes of files, without labels: the bodies behind [`Os`](super::Os).
+//!
+//! A file is never changed in place: a crash leaves the old content or the new one, and at worst a `.relevo-*.tmp` beside it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{Label, World, effect, platform};
+
+/// How long a change waits for readers and virus scanners that hold the file on Windows.
+const PATIENCE: Duration = Duration::from_secs(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Who may read a new file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// What the folder and the umask allow.
+    Usual,
+    /// Its owner only, where the system has such modes.
+    Owner,
+}
+
+/// Replaces `path` by `bytes`; see [`World::write_file`].
+pub(super) fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    let folder = folder_of(path);
+    create_folder(folder)?;
+    let create = |temporary: &Path| match readers {
+        Readers::Usual => OpenOptions::new().write(true).create_new(true).open(temporary),
+        Readers::Owner => platform::create_private(temporary),
+    };
+    let (mut file, mut temporary) =
+        tempfile::Builder::new().prefix(".relevo-").suffix(".tmp").make_in(folder, create)?.into_parts();
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file); // Windows renames no open file
+    patiently(|| platform::replace(&temporary, path))?;
+    temporary.disable_cleanup(true); // the name is free again and may belong to somebody else
+    platform::sync_folder(folder)
+}
+
+/// Appends; see [`World::append_file`].
+pub(super) fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    create_folder(folder)?;
+    let fresh = !path.exists();
+    let mut file = patiently(|| OpenOptions::new().append(true).create(true).open(path))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    if fresh { platform::sync_folder(folder) } else { Ok(()) }
+}
+
+/// Renames; see [`World::rename`].
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    patiently(|| platform::replace(from, to))?;
+    platform::sync_folder(folder_of(to))
+}
+
+/// Removes; see [`World::remove_file`].
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match patiently(|| std::fs::remove_file(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // A missing file is synced too: an earlier removal may have been seen and yet be undone by a power cut.
+    match platform::sync_folder(folder_of(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Replaces `path` by `bytes` so that only its owner may read it (on Windows: as the folder allows; what is secret there goes
+/// through [`protect`](super::protect) first).
+pub fn write_private(world: &dyn World, label: Label, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    effect(world, label, || replace(path, bytes, Readers::Owner))
+}
+
+/// Fills `buf` from `offset` of an open file; `UnexpectedEof` when the file ends before. Its cursor means nothing afterwards.
+pub fn read_exact_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<()> {
+    platform::read_exact_at(file, buf, offset)
+}
+
+/// Opens an existing file without keeping anybody else from reading, writing, renaming or removing it.
+pub fn open_shared(path: &Path, write: bool) -> io::Result<File> {
+    OpenOptions::new().read(true).write(write).open(path) // std shares all three on Windows
+}
+
+/// Creates a folder and its parents so that they survive a power cut.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder_of(folder);
+    if parent != folder {
+        create_folder(parent)?;
+    }
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()), // somebody was faster
+        Err(error) => Err(error),
+        Ok(()) => platform::sync_folder(parent),
+    }
+}
+
+/// The folder that holds `path`.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    }
+}
+
+/// The nearest part of `path` that exists: what the file system can be asked about.
+pub(super) fn existing(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let found = absolute.ancestors().find(|ancestor| ancestor.exists());
+    Ok(found.unwrap_or(&absolute).to_owned())
+}
+
+/// Tries again, with growing pauses, while somebody holds the file.
+fn patiently<T>(mut change: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let begin = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match change() {
+            Err(error) if platform::is_held(&error) && begin.elapsed() < PATIENCE => std::thread::sleep(pause),
+            done => return done,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_while_a_reader_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/standby.json");
+        replace(&path, b"old", Readers::Usual).unwrap();
+        let mut reader = open_shared(&path, false).unwrap();
+        let reading = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300)); // longer than the first pauses: Windows has to wait for us
+            let mut seen = String::new();
+            reader.read_to_string(&mut seen).unwrap();
+            seen
+        });
+        replace(&path, b"new", Readers::Usual).unwrap();
+        assert_eq!(reading.join().unwrap(), "old");
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(path.parent().unwrap()), ["standby.json"]);
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("x")).unwrap();
+        std::fs::write(dir.path().join("x/inside"), b"").unwrap();
+        replace(&dir.path().join("x"), b"new", Readers::Usual).unwrap_err();
+        assert_eq!(names(dir.path()), ["x"]);
+    }
+
+    #[test]
+    fn append_rename_and_remove() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("new/from"), dir.path().join("new/to"));
+        append(&from, b"one ").unwrap();
+        append(&from, b"two").unwrap();
+        std::fs::write(&to, b"other").unwrap();
+        rename(&from, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"one two");
+        assert!(!from.exists());
+        remove(&to).unwrap();
+        remove(&to).unwrap();
+        remove(&dir.path().join("no folder/to")).unwrap();
+        assert!(!to.exists());
+    }
+
+    #[test]
+    fn reading_past_the_end_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let file = open_shared(&path, true).unwrap();
+        let mut buf = [0; 4];
+        read_exact_at(&file, &mut buf, 3).unwrap();
+        assert_eq!(&buf, b"3456");
+        assert_eq!(read_exact_at(&file, &mut buf, 8).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_private_file_is_its_owners() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets");
+        write_private(&super::super::Os, Label::StateWrite, &path, b"x").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"x");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}
