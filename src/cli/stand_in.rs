@@ -140,7 +140,7 @@ fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, 
             other => Err(other),
         })?;
     let (epoch, holder, awaiting) = record.unwrap_or((1, "main".to_owned(), false));
-    let served = world.is_locked(&instance.join("server.lock")).unwrap_or(false);
+    let served = world::is_locked(&instance.join("server.lock")).unwrap_or(false);
     if !served || awaiting || epoch < known || holder != side {
         return Err(Stop::NotServing);
     }

@@ -132,6 +132,21 @@ fn patiently<T>(mut change: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
+/// Does somebody hold the lock of this file? A missing file is held by nobody. Looking takes a shared lock for a moment, so
+/// that two who look do not take each other for the holder; whoever takes the lock tries more than once.
+pub fn is_locked(path: &Path) -> io::Result<bool> {
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read;

@@ -24,7 +24,16 @@ pub fn host_name() -> String {
 
 /// Does this process have an administrator's rights (root; elevated on Windows)?
 pub fn is_administrator() -> bool {
+    // Tests often run as root and have to see what everybody else sees.
+    if cfg!(debug_assertions) && std::env::var_os("RELEVO_TEST_NOT_ADMIN").is_some() {
+        return false;
+    }
     platform::is_administrator()
+}
+
+/// A file descriptor that the caller of this process left open for us (0 is standard input; Windows knows no other).
+pub fn inherited_fd(fd: i32) -> io::Result<Box<dyn io::Read>> {
+    if fd == 0 { Ok(Box::new(io::stdin())) } else { platform::inherited_fd(fd) }
 }
 
 /// The language that LC_ALL, LC_MESSAGES, LANG or else the desktop asks for; `None` when it is neither of ours.

@@ -131,6 +131,10 @@ fn program(command: &Command) -> io::Result<std::process::Command> {
         command.argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
     let mut program = std::process::Command::new(file);
     program.args(arguments).envs(command.env.iter().map(|(name, value)| (name, value)));
+    // A fault ordered for this process is not meant for what it starts.
+    for order in ["RELEVO_TEST_CRASH", "RELEVO_TEST_CRASH_AT", "RELEVO_TEST_FAIL", "RELEVO_TEST_LABELS"] {
+        program.env_remove(order);
+    }
     if let Some(dir) = &command.dir {
         program.current_dir(dir);
     }

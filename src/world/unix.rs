@@ -252,6 +252,17 @@ pub(super) fn is_administrator() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
+pub(super) fn inherited_fd(fd: i32) -> io::Result<Box<dyn io::Read>> {
+    // A duplicate is ours to close; a number that is not open fails here.
+    // SAFETY: dup takes any number and touches no memory.
+    let own = unsafe { libc::dup(fd) };
+    if own < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `own` was just made for us and nobody else closes it.
+    Ok(Box::new(unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(own) }))
+}
+
 /// The environment says it all here.
 pub(super) fn desktop_lang() -> Option<Lang> {
     None

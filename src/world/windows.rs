@@ -306,6 +306,10 @@ pub(super) fn is_administrator() -> bool {
     unsafe { IsUserAnAdmin() != 0 }
 }
 
+pub(super) fn inherited_fd(_fd: i32) -> io::Result<Box<dyn io::Read>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "use descriptor 0: standard input"))
+}
+
 pub(super) fn desktop_lang() -> Option<Lang> {
     // SAFETY: takes nothing.
     let language = unsafe { GetUserDefaultUILanguage() };

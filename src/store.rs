@@ -1,0 +1,138 @@
+//! An opened store directory: its settings, servers, targets and state. Every verb works through one.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::config::{Config, Engine};
+use crate::error::{Failure, Result};
+use crate::journal::Journal;
+use crate::model::{EpochRecord, Side};
+use crate::operator::Operator;
+use crate::server::DatabaseServer;
+use crate::server::embedded::Embedded;
+use crate::server::port::Post;
+use crate::targets::copies::Copies;
+use crate::text;
+use crate::world::{Label, World};
+
+/// A store, as this machine has it.
+pub struct Store {
+    /// The store directory.
+    pub dir: PathBuf,
+    /// Its `state/`.
+    pub state: PathBuf,
+    /// Its settings.
+    pub config: Config,
+    /// The operating system.
+    pub world: Arc<dyn World>,
+    /// The person.
+    pub operator: Operator,
+    /// The main server.
+    pub main: Box<dyn DatabaseServer>,
+    /// The backup server.
+    pub backup: Box<dyn DatabaseServer>,
+    /// The targets of the mirror, in the order of the settings.
+    pub copies: Vec<Copies>,
+    journal: OnceLock<Journal>,
+    /// A launch of SvrPdv takes the post before it looks at the epoch; the step that starts SvrPdv finds it here.
+    post: Mutex<Option<Post>>,
+}
+
+impl Store {
+    /// Opens a store directory. Reads settings only; servers and targets are reached when they are used.
+    pub fn open(dir: &Path, world: Arc<dyn World>, operator: Operator) -> Result<Store> {
+        let dir = std::path::absolute(dir).map_err(|e| Failure::io(text!("no se pudo abrir", "could not open"), dir, &e))?;
+        let config = Config::load(&dir)?;
+        let state = dir.join("state");
+        let server = |side: Side| -> Result<Box<dyn DatabaseServer>> {
+            let section = config.server(side);
+            match section.engine {
+                Engine::Embedded => Ok(Box::new(Embedded::new(
+                    side,
+                    Path::new(&section.instance),
+                    &section.database,
+                    config.tickets.clone(),
+                    &config.machine.name,
+                    world.clone(),
+                )?)),
+                Engine::Sqlserver => Err(engine_not_available()),
+            }
+        };
+        let (main, backup) = (server(Side::Main)?, server(Side::Backup)?);
+        let copies = crate::targets::open(&config, &state, &world)?;
+        Ok(Store { dir, state, config, world, operator, main, backup, copies, journal: OnceLock::new(), post: Mutex::new(None) })
+    }
+
+    /// One of the two servers.
+    pub fn server(&self, side: Side) -> &dyn DatabaseServer {
+        match side {
+            Side::Main => self.main.as_ref(),
+            Side::Backup => self.backup.as_ref(),
+        }
+    }
+
+    /// The journal, opened when it is first needed.
+    pub fn journal(&self) -> Result<&Journal> {
+        if self.journal.get().is_none() {
+            let journal = Journal::open(&self.state, self.world.clone())?;
+            let _ = self.journal.set(journal); // another thread's is as good
+        }
+        self.journal.get().ok_or_else(|| Failure::failed("journal", text!("no hay diario", "there is no journal")))
+    }
+
+    /// Now, for people: RFC 3339 with offset.
+    pub fn now(&self) -> String {
+        self.world.now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
+    /// The highest epoch record this machine ever saw.
+    pub fn remembered(&self) -> Option<EpochRecord> {
+        let body = std::fs::read(self.state.join("epoch.json")).ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+
+    /// Remembers a record, unless a higher one is remembered.
+    pub fn remember(&self, record: &EpochRecord) -> Result<()> {
+        if self.remembered().is_some_and(|known| known.epoch > record.epoch || known == *record) {
+            return Ok(());
+        }
+        let path = self.state.join("epoch.json");
+        let body = serde_json::to_vec(record).unwrap_or_default();
+        self.world.write_file(Label::StateWrite, &path, &body).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+    }
+
+    /// The highest record in sight: both servers' and the remembered one.
+    pub fn highest_record(&self) -> Result<EpochRecord> {
+        let seen = [self.main.look()?.record, self.backup.look()?.record, self.remembered()];
+        Ok(seen.into_iter().flatten().max_by_key(|r| (r.epoch, !r.awaiting_start)).unwrap_or_else(|| EpochRecord::first(None)))
+    }
+
+    /// The right to serve: the one this launch has taken already, or a new one; `None` when somebody else has it.
+    pub fn take_post(&self, side: Side) -> Result<Option<Post>> {
+        if let Ok(mut held) = self.post.lock()
+            && let Some(post) = held.take()
+        {
+            return Ok(Some(post));
+        }
+        self.server(side).take_post()
+    }
+
+    /// Keeps the post for the step that starts SvrPdv.
+    pub fn hold_post(&self, post: Post) {
+        if let Ok(mut held) = self.post.lock() {
+            *held = Some(post);
+        }
+    }
+
+    /// Gives the post back, if it was not used.
+    pub fn drop_post(&self) {
+        if let Ok(mut held) = self.post.lock() {
+            *held = None;
+        }
+    }
+}
+
+fn engine_not_available() -> Failure {
+    Failure::invalid("engine_not_available", text!("el motor sqlserver llega en una versión posterior", "the sqlserver engine comes in a later version"))
+        .hint(text!("use engine = \"embedded\"", "use engine = \"embedded\""))
+}
