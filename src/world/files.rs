@@ -211,17 +211,4 @@ mod tests {
         assert_eq!(&buf, b"3456");
         assert_eq!(read_exact_at(&file, &mut buf, 8).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
-
-    #[test]
-    fn a_private_file_is_its_owners() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("secrets");
-        write_private(&super::super::Os, Label::StateWrite, &path, b"x").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"x");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-    }
 }

@@ -141,7 +141,8 @@ pub trait World: Send + Sync {
     /// Takes the OS lock on `path` (created when missing), or `None` when somebody holds it. Never blocks.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
-    /// Starts a program that outlives this process: own session, no console, no inherited handles.
+    /// Starts a program that outlives this process: own session, no console, no inherited handles. Name the program itself: one
+    /// that replaces itself by another (`exec` in a shell script) is not known again.
     fn start(&self, label: Label, command: &Command) -> io::Result<ProcessId>;
 
     /// Runs a program in the foreground with the own terminal and waits; its exit code (128 + signal where one ended it).

@@ -314,4 +314,72 @@ mod tests {
         assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
         assert_eq!(exit_code(ExitStatus::from_raw(4 << 8)), 4);
     }
+
+    #[test]
+    fn a_private_file_is_its_owners() {
+        use super::super::{Label, Os, World, write_private};
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let (private, usual) = (dir.path().join("secrets"), dir.path().join("SvrBak.txt"));
+        std::fs::write(&private, b"for all").unwrap();
+        write_private(&Os, Label::StateWrite, &private, b"x").unwrap();
+        Os.write_file(Label::SignalWrite, &usual, b"x").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(std::fs::read(&private).unwrap(), b"x");
+        assert_eq!(mode(&private), 0o600);
+        std::fs::write(dir.path().join("plain"), b"").unwrap();
+        assert_eq!(mode(&usual), mode(&dir.path().join("plain")));
+    }
+
+    /// The process to interrupt is this test itself, started once more.
+    #[test]
+    fn the_first_interrupt_sets_the_flag_and_the_second_ends_the_process() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        use std::time::Duration;
+
+        const DIR: &str = "RELEVO_TEST_CHILD_DIR";
+        let nap = || std::thread::sleep(Duration::from_millis(5));
+        if let Ok(dir) = std::env::var(DIR) {
+            let flag = Arc::new(AtomicBool::new(false));
+            interrupt::on_interrupt(Arc::clone(&flag)).unwrap();
+            interrupt::on_interrupt(Arc::default()).unwrap_err();
+            std::fs::write(Path::new(&dir).join("ready"), b"").unwrap();
+            while !flag.load(Ordering::SeqCst) {
+                nap();
+            }
+            std::fs::write(Path::new(&dir).join("seen"), b"").unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let name = "world::unix::tests::the_first_interrupt_sets_the_flag_and_the_second_ends_the_process";
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let mut child = command.args(["--exact", name]).env(DIR, dir.path()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        for (file, number) in [("ready", libc::SIGINT), ("seen", libc::SIGTERM)] {
+            while !dir.path().join(file).exists() {
+                assert!(child.try_wait().unwrap().is_none());
+                nap();
+            }
+            signal(child.id(), number).unwrap();
+        }
+        assert_eq!(exit_code(child.wait().unwrap()), 10);
+    }
+
+    #[test]
+    fn a_detached_program_gets_nothing_but_its_streams_and_a_session_of_its_own() {
+        use std::os::fd::AsRawFd;
+
+        let file = tempfile::tempfile().unwrap();
+        // SAFETY: the descriptor is open and its flags are numbers.
+        unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) }; // as if our own starter had left it open
+        let mut command = std::process::Command::new("sleep");
+        let mut child = spawn_detached(command.arg("60").stdin(std::process::Stdio::null())).unwrap();
+        let open = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+        let session = Stat::read(child.id()).unwrap().session;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((open, session), (3, child.id()));
+    }
 }
