@@ -4,7 +4,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::session::{Session, close};
+use super::session::Session;
 use crate::error::{Exit, Failure, Result};
 use crate::journal::recover::RESUMABLE;
 use crate::model::RunId;
@@ -58,7 +58,7 @@ fn resume(session: &Session, store: &Arc<Store>, id: RunId) -> Result<Value> {
             .hint(text!("use: relevo {verb}", "use: relevo {verb}")));
     }
     if super::undo::is_being_undone(&log) {
-        return close(&run, super::undo::go_back(&run, &log));
+        return super::undo::go_back(&run, &log).map(|()| Value::Null);
     }
     let bundle = pinned(store, &log.bundle)?;
     let entry = log.verb.clone();

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::{Session, close};
-use crate::error::{Exit, Failure, Result};
+use super::session::Session;
+use crate::error::{Failure, Result};
 use crate::journal::event::{Ending, StepState};
 use crate::journal::log::Log;
 use crate::model::RunId;
 use crate::plan::step::{Step, Undo as Declared};
-use crate::progress::Watch;
 use crate::steps::run::{Run, beyond_the_point};
 use crate::text;
 
@@ -60,12 +59,21 @@ fn undo(session: &Session, arguments: &Undo) -> Result<Value> {
         let id = arguments.id;
         return Err(Failure::refused("run_ended", text!("la corrida {id} ya se cerró", "run {id} is closed already")));
     }
-    close(&run, go_back(&run, &log))?;
+    go_back(&run, &log)?;
     Ok(json!({ "back": back.len(), "not": not.len() }))
 }
 
 /// Undoes a run: an open composite first, then the leaves of the script, latest first; ends it as *undone*.
-pub fn go_back(run: &Run, log: &Log) -> Result<Value> {
+pub fn go_back(run: &Run, log: &Log) -> Result<()> {
+    let outcome = undo_all(run, log);
+    match &outcome {
+        Ok(()) => run.end(Ending::Undone, &Ok(Value::Null))?,
+        Err(_) => run.flush()?,
+    }
+    outcome
+}
+
+fn undo_all(run: &Run, log: &Log) -> Result<()> {
     let mut steps: Vec<_> = log.steps.iter().filter(|(path, _)| !path.contains('/')).collect();
     steps.sort_by_key(|(_, step)| std::cmp::Reverse(step.order));
     // Nothing is touched when a role change in this run is final.
@@ -86,24 +94,16 @@ pub fn go_back(run: &Run, log: &Log) -> Result<Value> {
             run.undo_one(path, &step)?;
         }
     }
-    run.end(Ending::Undone, &Ok(Value::Null))?;
-    // The run has its own ending now; `close` must not write another.
-    Err(Failure::new(Exit::Ok, "undone", text!("la corrida se deshizo", "the run was taken back")))
+    Ok(())
 }
 
 /// Was an undo of this run interrupted?
 pub fn is_being_undone(log: &Log) -> bool {
     log.steps.iter().any(|(path, s)| !path.contains('/') && matches!(s.state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_)))
-        || log.stuck.as_ref().is_some_and(|f| f.kind == "undone")
 }
 
 fn leaves(log: &Log) -> Vec<(&String, Step)> {
     let mut steps: Vec<_> = log.steps.iter().filter(|(_, s)| s.plan.is_none() && !matches!(s.state, StepState::Read(_))).collect();
     steps.sort_by_key(|(_, step)| std::cmp::Reverse(step.order));
     steps.into_iter().filter_map(|(path, s)| Some((path, serde_json::from_value(s.args.clone()).ok()?))).collect()
-}
-
-#[expect(dead_code, reason = "kept beside the others for readers")]
-fn silent() -> Watch {
-    Watch::silent()
 }

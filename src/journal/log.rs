@@ -60,7 +60,12 @@ impl Log {
             path: event.path().unwrap_or("run").to_owned(),
             state: state.to_owned(),
         };
-        if self.ended.is_some() {
+        // An ended run may still be taken back, step by step; nothing else may happen to it.
+        let takes_back = matches!(
+            event,
+            Event::UndoStarted { .. } | Event::UndoFinished { .. } | Event::UndoFailed { .. } | Event::Stuck { .. } | Event::Ended { how: Ending::Undone, .. }
+        );
+        if self.ended.as_ref().is_some_and(|(how, ..)| !takes_back || *how == Ending::Undone) {
             return Err(illegal("ended"));
         }
         if (self.count == 0) != matches!(event, Event::Begun { .. }) {
