@@ -1,9 +1,11 @@
 //! `relevo check`: lints the store's scripts; exit 3 when there is an error.
 
+use std::io::IsTerminal;
+
 use serde_json::{Value, json};
 
 use super::session::Session;
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::script::{diagnostic, lint};
 use crate::text;
 
@@ -14,20 +16,17 @@ pub fn main(session: &Session) -> u8 {
 
 fn check(session: &Session) -> Result<Value> {
     let bundle = session.bundle(&session.dir)?;
-    let findings = lint::check(&bundle);
-    for finding in &findings {
-        session.output.line(diagnostic::render(finding, &bundle, session.output.lang).trim_end());
+    let found = lint::check(&bundle);
+    let color = std::io::stdout().is_terminal();
+    for finding in &found {
+        session.output.line(finding.render(&bundle, session.output.lang, color).trim_end());
     }
-    let json: Vec<Value> = findings.iter().map(|f| f.to_json(session.output.lang)).collect();
-    let errors = findings.iter().filter(|f| f.is_error()).count();
-    if errors > 0 {
-        if session.output.json {
-            let found = Value::Array(json);
-            return Err(Failure::invalid("scripts_invalid", text!("{errors} errores en los scripts", "{errors} errors in the scripts")).cause(found));
-        }
-        return Err(Failure::invalid("scripts_invalid", text!("{errors} errores en los scripts", "{errors} errors in the scripts")));
+    let diagnostics: Vec<Value> = found.iter().map(|f| f.to_json(session.output.lang)).collect();
+    if let Some(mut failure) = diagnostic::failure(&found) {
+        failure.causes = diagnostics.iter().map(Value::to_string).filter(|_| session.output.json).collect();
+        return Err(failure);
     }
     let (files, hash) = (bundle.files.len(), bundle.hash.short());
     session.output.say(&text!("{files} scripts sin errores (paquete {hash})", "{files} scripts without errors (bundle {hash})"));
-    Ok(json!({ "bundle": bundle.hash, "files": files, "diagnostics": json }))
+    Ok(json!({ "bundle": bundle.hash, "files": files, "diagnostics": diagnostics }))
 }
