@@ -111,7 +111,10 @@ pub(super) fn from_script(error: EvalAltResult, file: &str) -> Failure {
     };
     // A primitive's failure already tells its own place.
     if !failure.causes.iter().any(|cause| cause.starts_with("scripts/")) {
-        failure.causes.extend(sites.iter().filter(|s| s.line > 0).map(Site::to_string));
+        // Some errors (an empty loop without end) have no place: then the file alone.
+        let fallback = format!("scripts/{}", sites.first().map_or("", |s| &s.file));
+        let known: Vec<String> = sites.iter().filter(|s| s.line > 0).map(Site::to_string).collect();
+        failure.causes.extend(if known.is_empty() { vec![fallback] } else { known });
     }
     failure
 }
