@@ -212,6 +212,15 @@ fn nothing_is_called_outside_a_run() {
     }
 }
 
+#[test]
+fn two_versions_of_a_bundle_run_side_by_side() {
+    let script = "import \"lib/x\" as x;\nfn run(args) { [x::version(), now()] }";
+    let old = bundle(script, &[("lib/x.rhai", "fn version() { 1 }")]);
+    let new = bundle(script, &[("lib/x.rhai", "fn version() { 2 }")]);
+    let host = move |_: &Call| run_with(&new, |_| Ok(json!("inner")));
+    assert_eq!(run_with(&old, host).unwrap(), json!([1, [2, "inner"]]));
+}
+
 /// Runs a shipped script against canned answers; gives the names of the calls and the outcome.
 fn shipped(
     bundle: &Bundle,
