@@ -226,6 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn links_that_leave_the_folder_are_refused() {
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(outside.path(), "a.rhai", b"fn run(args) {}");
+        for (from, to) in [(outside.path().join("a.rhai"), "a.rhai"), (outside.path().to_owned(), "lib")] {
+            let link = dir.path().join(to);
+            match std::process::Command::new("ln").arg("-s").arg(&from).arg(&link).status() {
+                Ok(status) if status.success() => {}
+                _ => return eprintln!("skipped: no ln here"),
+            }
+            assert_eq!(Bundle::load(dir.path()).unwrap_err().kind, "script_outside");
+            std::fs::remove_file(&link).unwrap();
+        }
+    }
+
+    #[test]
     fn a_mark_in_front_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "a.rhai", "\u{feff}fn run(args) {}".as_bytes());

@@ -73,7 +73,9 @@ impl Diagnostic {
             // Writing to memory does not fail; should it ever, the plain line says the same.
             out = format!("{title}: scripts/{}:{}:{}: {message}\n", self.file, self.line, self.column).into_bytes();
         }
-        let mut out = String::from_utf8_lossy(&out).into_owned();
+        let out = String::from_utf8_lossy(&out);
+        // ariadne colours a title of one's own even without colour.
+        let mut out = if color { out.into_owned() } else { plain(&out) };
         if let Some(hint) = &self.hint {
             let word = if lang == Lang::Es { "sugerencia" } else { "hint" };
             out.push_str(&format!("{word}: {}\n", hint.get(lang)));
@@ -99,6 +101,14 @@ pub fn failure(found: &[Diagnostic]) -> Option<Failure> {
         failure = failure.cause(format!("scripts/{}:{}:{}: {}: {}", d.file, d.line, d.column, d.code, d.message.en));
     }
     Some(failure)
+}
+
+/// The text without escape sequences, which a script might bring along too.
+fn plain(coloured: &str) -> String {
+    let mut pieces = coloured.split('\u{1b}');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    out.extend(pieces.map(|piece| piece.split_once('m').map_or("", |(_, rest)| rest)));
+    out
 }
 
 /// Offset in characters of a place; the end of the text where there is no such place.

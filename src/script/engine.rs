@@ -4,7 +4,7 @@
 use std::any::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
@@ -30,6 +30,12 @@ pub(super) struct RunContext {
 pub(super) fn build(bundle: &Bundle, stop: Arc<AtomicBool>) -> Engine {
     static STANDARD: OnceLock<Shared<Module>> = OnceLock::new();
     static OURS: OnceLock<Ours> = OnceLock::new();
+    static NAMES: Once = Once::new();
+    // Names of closures hold a hash; with a fixed seed a text that shows one is the same when a run is replayed.
+    NAMES.call_once(|| {
+        // Fails only where a seed is set already, and nobody else sets one.
+        let _ = rhai::config::hashing::set_hashing_seed(Some([0x7265, 0x6c65, 0x766f, 1]));
+    });
     let mut engine = Engine::new_raw();
     engine.register_global_module(STANDARD.get_or_init(|| StandardPackage::new().as_shared_module()).clone());
     // Registered last, so that its `sleep`, `timestamp`, `print` and `debug` are found before the standard ones.
@@ -118,17 +124,13 @@ fn register(
 ) {
     let func = Shared::new(move |ctx: Option<NativeCallContext<'_>>, args: &mut [&mut Dynamic]| match ctx {
         Some(ctx) => act(ctx, args),
-        None => Err(fail::terminate(top_level(name_unknown()))),
+        None => Err(fail::terminate(top_level("?"))),
     });
     FuncRegistration::new(name).with_namespace(FnNamespace::Internal).set_into_module_raw(
         module,
         types,
         RhaiFunc::Pure { func, has_context: true, is_pure: true, is_volatile: true },
     );
-}
-
-fn name_unknown() -> &'static str {
-    "?"
 }
 
 fn dispatch(primitive: &'static Primitive, ctx: &NativeCallContext<'_>, args: &mut [&mut Dynamic]) -> Outcome {
@@ -153,9 +155,8 @@ fn print(ctx: &NativeCallContext<'_>, args: &mut [&mut Dynamic]) -> Outcome {
 }
 
 fn call_host(ctx: &NativeCallContext<'_>, call: Call) -> Result<serde_json::Value> {
-    // No tag: a module is being loaded. Level 0: the top level of the entry script, which is evaluated at every call.
-    let run = ctx.tag().and_then(|tag| tag.clone().try_cast::<RunContext>()).filter(|_| ctx.call_level() > 0);
-    let Some(run) = run else {
+    // No tag: a module is being loaded, or lint looks at it.
+    let Some(run) = ctx.tag().and_then(|tag| tag.clone().try_cast::<RunContext>()) else {
         return Err(top_level(&call.name));
     };
     if run.stop.load(Ordering::SeqCst) {

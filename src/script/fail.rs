@@ -81,8 +81,10 @@ fn from_thrown_json(json: &Value) -> Failure {
         let words = value::words(json).unwrap_or_else(|| Text::same(json.to_string()));
         return Failure::failed("script_threw", words);
     };
-    let exit =
-        json["exit"].as_i64().and_then(|code| Exit::ALL.into_iter().find(|e| i64::from(e.code()) == code && *e != Exit::Ok));
+    // What cannot be caught cannot be thrown either: a script must not pass itself off as interrupted or as a damaged journal.
+    let kind = if UNCATCHABLE.contains(&kind) || kind == "interrupted" { "script_threw" } else { kind };
+    let may_end = |e: &Exit| !matches!(e, Exit::Ok | Exit::Interrupted);
+    let exit = json["exit"].as_i64().and_then(|code| Exit::ALL.into_iter().find(|e| i64::from(e.code()) == code && may_end(e)));
     // A verdict of the test matrix, thrown as it is, is a refusal.
     let otherwise = if json["ok"] == Value::Bool(false) { Exit::Refused } else { Exit::Failed };
     let mut failure = Failure::new(exit.unwrap_or(otherwise), kind, text_at("message").unwrap_or_else(|| Text::same(kind)));
@@ -111,7 +113,10 @@ pub(super) fn from_script(error: EvalAltResult, file: &str) -> Failure {
     };
     // A primitive's failure already tells its own place.
     if !failure.causes.iter().any(|cause| cause.starts_with("scripts/")) {
-        failure.causes.extend(sites.iter().filter(|s| s.line > 0).map(Site::to_string));
+        // Some errors (an empty loop without end) have no place: then the file alone.
+        let fallback = format!("scripts/{}", sites.first().map_or("", |s| &s.file));
+        let known: Vec<String> = sites.iter().filter(|s| s.line > 0).map(Site::to_string).collect();
+        failure.causes.extend(if known.is_empty() { vec![fallback] } else { known });
     }
     failure
 }
@@ -204,6 +209,7 @@ mod tests {
             (r#"#{kind: "erp", message: #{es: "a", en: "b"}, exit: 4}"#, Exit::Refused, "erp", "b"),
             (r#"#{ok: false, row: "till", code: "no_server", message: "a", message_en: "b"}"#, Exit::Refused, "no_server", "b"),
             (r#"#{kind: "erp", exit: 0}"#, Exit::Failed, "erp", "erp"),
+            (r#"#{kind: "journal", message: "m", exit: 10}"#, Exit::Failed, "script_threw", "m"),
             (r#"#{error: "ErrorArithmetic", message: "m"}"#, Exit::Invalid, "script_error", "script error: m"),
         ] {
             let failure = from_thrown(&rhai::Engine::new().eval(script).unwrap());

@@ -6,7 +6,7 @@ mod calls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, FnAccess, ParseError, ParseErrorType, Position, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, FnAccess, LexError, ParseError, ParseErrorType, Position, Stmt};
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::resolver::{compile, cyclic, locate};
@@ -103,20 +103,7 @@ impl Script {
 
 /// The top level runs again at every call, outside any run: it may only declare.
 fn top_level(stmt: &Stmt, file: &str, found: &mut Found<'_>) {
-    let mut bad = match stmt {
-        Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => None,
-        Stmt::Var(_, flags, _) if flags.intersects(ASTFlags::CONSTANT) => None,
-        other => Some(other.position()),
-    };
-    stmt.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
-        if let Some(ASTNode::Expr(Expr::FnCall(call, at))) = path.last() {
-            if !call.is_operator_call() {
-                bad = bad.or(Some(*at));
-            }
-        }
-        true
-    });
-    if let Some(at) = bad {
+    if let Some(at) = acts(stmt) {
         found.push(
             file,
             at,
@@ -125,6 +112,25 @@ fn top_level(stmt: &Stmt, file: &str, found: &mut Found<'_>) {
             Some(text!("muévalo a fn run(args)", "move it into fn run(args)")),
         );
     }
+}
+
+/// Where a statement of the top level does more than declare.
+pub(super) fn acts(stmt: &Stmt) -> Option<Position> {
+    let mut bad = match stmt {
+        Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => None,
+        Stmt::Var(_, flags, _) if flags.intersects(ASTFlags::CONSTANT) => None,
+        other => Some(other.position()),
+    };
+    stmt.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+        match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))) if !call.is_operator_call() => {
+                bad = bad.or(Some(*at));
+            }
+            _ => {}
+        }
+        true
+    });
+    bad
 }
 
 /// Reports each import that closes a circle.
@@ -211,6 +217,9 @@ impl Found<'_> {
                     None => text!("impórtelo: import \"lib/…\" as {name};", "import it: import \"lib/…\" as {name};"),
                 }),
             ),
+            P::BadInput(LexError::ImproperSymbol(name, _)) if name == "eval" => {
+                ("reserved_word", text!("eval no está permitido", "eval is not allowed"), None)
+            }
             P::Reserved(name) => ("reserved_word", text!("{name} está reservado", "{name} is reserved"), None),
             P::LiteralTooLarge(..) | P::ExprTooDeep | P::TooManyFunctions => {
                 ("script_limit", text!("el script pasa un límite: {words}", "the script exceeds a limit: {words}"), None)

@@ -93,6 +93,13 @@ fn run_here(bundle: &Bundle, file: &str, args: &Value, host: Arc<Host>, stop: Ar
     let engine = engine::build(bundle, Arc::clone(&stop));
     let ast =
         resolver::compile(&engine, bundle, file).map_err(|e| fail::from_script(EvalAltResult::ErrorParsing(*e.0, e.1), file))?;
+    // The top level of the entry is evaluated inside the run; what it did there would look like a step of the script.
+    if let Some(at) = ast.statements().iter().find_map(lint::acts) {
+        let failure = text!("hay instrucciones fuera de las funciones", "there are statements outside functions");
+        return Err(Failure::invalid("top_level", failure)
+            .hint(text!("muévalas a fn run(args)", "move them into fn run(args)"))
+            .cause(Site::new(file, at)));
+    }
     let options = CallFnOptions::new().with_tag(Dynamic::from(engine::RunContext { host, stop }));
     let args = value::from_json(args)?;
     let result = engine

@@ -3,7 +3,7 @@
 /// The one of `known` that is nearest to `word`, when it is near enough to be worth proposing.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
-    let limit = (word.chars().count() / 3).max(2);
+    let limit = ((word.chars().count() + 1) / 3).max(1);
     known
         .into_iter()
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
@@ -47,5 +47,6 @@ mod tests {
         assert_eq!(nearest("FULL", ["apply", "full"]), Some("full"));
         assert_eq!(nearest("colour", ["accept_loss", "reason"]), None);
         assert_eq!(nearest("x", ["y"]), None);
+        assert_eq!(nearest("gone", ["some", "x"]), None);
     }
 }

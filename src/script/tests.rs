@@ -132,8 +132,8 @@ fn scripts_catch_by_kind() {
 #[test]
 fn an_uncaught_failure_comes_out_as_it_was_with_its_place() {
     let expected = refuse(&Call { name: String::new(), args: vec![], site: Site::new("", Position::NONE) }).unwrap_err();
-    let lib = "\nfn go() {\n    promote(#{})\n}";
-    for call in ["x::go()", "try { x::go(); } catch (e) { throw e; }", "[1].map(|i| x::go())"] {
+    let lib = "\nfn act() {\n    promote(#{})\n}";
+    for call in ["x::act()", "try { x::act(); } catch (e) { throw e; }", "[1].map(|i| x::act())"] {
         let script = format!("import \"lib/x\" as x;\nfn run(args) {{ {call} }}");
         let failure = run_with(&bundle(&script, &[("lib/x.rhai", lib)]), refuse).unwrap_err();
         assert_eq!(failure, expected.clone().cause("scripts/lib/x.rhai:3:5"), "{call}");
@@ -199,11 +199,26 @@ fn a_panic_is_a_failure_that_no_script_catches() {
 
 #[test]
 fn nothing_is_called_outside_a_run() {
-    for (script, lib) in [("const T = now();", ""), ("", "const T = now();")] {
+    for (script, lib) in [
+        ("const T = now();", ""),
+        ("const T = f(); fn f() { now() }", ""),
+        ("now();", ""),
+        ("", "const T = now();"),
+        ("", "fn f() { now() } const T = f();"),
+    ] {
         let script = format!("import \"lib/x\" as x;\n{script}\nfn run(args) {{ 1 }}");
         let failure = run_with(&bundle(&script, &[("lib/x.rhai", lib)]), |_| Ok(json!("t"))).unwrap_err();
         assert_eq!(failure.kind, "top_level");
     }
+}
+
+#[test]
+fn two_versions_of_a_bundle_run_side_by_side() {
+    let script = "import \"lib/x\" as x;\nfn run(args) { [x::version(), now()] }";
+    let old = bundle(script, &[("lib/x.rhai", "fn version() { 1 }")]);
+    let new = bundle(script, &[("lib/x.rhai", "fn version() { 2 }")]);
+    let host = move |_: &Call| run_with(&new, |_| Ok(json!("inner")));
+    assert_eq!(run_with(&old, host).unwrap(), json!([1, [2, "inner"]]));
 }
 
 /// Runs a shipped script against canned answers; gives the names of the calls and the outcome.

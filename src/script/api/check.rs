@@ -18,7 +18,8 @@ pub(in crate::script) fn arguments(primitive: &Primitive, args: &[Value]) -> Res
                 for (key, value) in given {
                     let known = keys.iter().find(|k| k.name == key).ok_or_else(|| unknown_option(&name, keys, key))?;
                     // `()` for an option means that it is not given.
-                    if !(value.is_null() && known.default.is_some()) && !fits(known.kind, value) {
+                    let left_out = value.is_null() && known.default.is_some();
+                    if !left_out && !fits(known.kind, value) {
                         return Err(wrong_type(&name, known.name, known.kind));
                     }
                 }

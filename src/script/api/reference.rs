@@ -47,7 +47,7 @@ fn entry(primitive: &Primitive, lang: Lang) -> String {
                 Some(value) => say(text!("por omisión `{value}`", "default `{value}`")),
                 None => say(text!("obligatoria", "required")),
             };
-            out.push_str(&format!("- `{}`: {}; {default}. {}\n", key.name, describe(key.kind).get(lang), key.doc.get(lang)));
+            out.push_str(&format!("- `{}` ({}; {default}): {}\n", key.name, describe(key.kind).get(lang), key.doc.get(lang)));
         }
     }
     let (result, errors, effect) = match lang {
@@ -56,7 +56,7 @@ fn entry(primitive: &Primitive, lang: Lang) -> String {
     };
     out.push_str(&format!("- {result}: {}\n", describe(primitive.returns).get(lang)));
     for field in primitive.fields {
-        out.push_str(&format!("  - `{}`: {}. {}\n", field.name, describe(field.kind).get(lang), field.doc.get(lang)));
+        out.push_str(&format!("  - `{}` ({}): {}\n", field.name, describe(field.kind).get(lang), field.doc.get(lang)));
     }
     if !primitive.errors.is_empty() {
         let kinds: Vec<String> = primitive.errors.iter().map(|k| format!("`{k}`")).collect();

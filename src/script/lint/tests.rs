@@ -31,7 +31,7 @@ fn every_example_of_the_reference_is_sound() {
 fn every_mistake_has_its_place() {
     for (body, expected) in [
         ("let x = ;", "2:9+1 syntax"),
-        ("let x = 1", "3:1+1 syntax"),
+        ("if true {", "3:2+1 syntax"),
         ("miror(#{});", "2:1+5 unknown_function"),
         ("let f = || miror(#{});", "2:12+5 unknown_function"),
         ("switch 1 { 1..3 => gone(), _ => 0 }", "2:20+4 unknown_function"),
