@@ -1,5 +1,7 @@
 //! Pure decisions: observed facts in, a plan or a refusal out. Nothing here reads a clock, a file or a server.
 
+pub mod launch;
+pub mod matrix;
 pub mod promote;
 pub mod restore;
 pub mod saga;
