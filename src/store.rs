@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::config::{Config, Engine};
-use crate::error::{Failure, Result};
+use crate::error::{Exit, Failure, Result};
 use crate::journal::Journal;
 use crate::model::{EpochRecord, Side};
 use crate::operator::Operator;
@@ -52,7 +52,6 @@ impl Store {
                     Path::new(&section.instance),
                     &section.database,
                     config.tickets.clone(),
-                    &config.machine.name,
                     world.clone(),
                 )?)),
                 Engine::Sqlserver => Err(engine_not_available()),
@@ -85,15 +84,22 @@ impl Store {
         self.world.now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
     }
 
-    /// The highest epoch record this machine ever saw.
-    pub fn remembered(&self) -> Option<EpochRecord> {
-        let body = std::fs::read(self.state.join("epoch.json")).ok()?;
-        serde_json::from_slice(&body).ok()
+    /// The highest epoch record this machine ever saw. An unreadable memory is a failure: without it an older server might
+    /// be taken for the holder.
+    pub fn remembered(&self) -> Result<Option<EpochRecord>> {
+        let path = self.state.join("epoch.json");
+        let Some(body) = crate::facts::read_if_there(&path)? else { return Ok(None) };
+        serde_json::from_slice(&body).map(Some).map_err(|e| {
+            let shown = path.display();
+            Failure::new(Exit::Stuck, "epoch_memory_damaged", text!("{shown} está dañado: no se sabe qué época vio este equipo", "{shown} is damaged: it is unknown which epoch this machine saw"))
+                .cause(e)
+                .hint(text!("vea relevo status en otro equipo; si coincide con éste, borre el archivo", "see relevo status on another machine; if it agrees with this one, remove the file"))
+        })
     }
 
     /// Remembers a record, unless a higher one is remembered.
     pub fn remember(&self, record: &EpochRecord) -> Result<()> {
-        if self.remembered().is_some_and(|known| known.epoch > record.epoch || known == *record) {
+        if self.remembered()?.is_some_and(|known| known.epoch > record.epoch || known == *record) {
             return Ok(());
         }
         let path = self.state.join("epoch.json");
@@ -103,7 +109,7 @@ impl Store {
 
     /// The highest record in sight: both servers' and the remembered one.
     pub fn highest_record(&self) -> Result<EpochRecord> {
-        let seen = [self.main.look()?.record, self.backup.look()?.record, self.remembered()];
+        let seen = [self.main.look()?.record, self.backup.look()?.record, self.remembered()?];
         Ok(seen.into_iter().flatten().max_by_key(|r| (r.epoch, !r.awaiting_start)).unwrap_or_else(|| EpochRecord::first(None)))
     }
 

@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use super::session::{Session, close};
 use crate::error::{Exit, Failure, Result};
-use crate::facts;
 use crate::model::{DatabaseState, EpochRecord, Program, Role, Side};
-use crate::plan::launch::{LaunchPlan, superseded};
+use crate::plan::launch::{LaunchFacts, LaunchPlan, launch as decide, superseded};
 use crate::plan::step::Step;
 use crate::steps::run::Run;
 use crate::steps::{post, programs};
@@ -120,7 +119,7 @@ enum Start {
 fn take_main_post(run: &Run) -> Result<bool> {
     let store = &run.store;
     let Some(post) = store.main.take_post()? else { return Ok(false) };
-    if let Some((record, fence)) = superseded(&store.main.look()?, &store.backup.look()?, store.remembered().as_ref()) {
+    if let Some((record, fence)) = superseded(&store.main.look()?, &store.backup.look()?, store.remembered()?.as_ref()) {
         drop(post); // a fence needs nobody to serve, and the refusal leaves nothing held
         return Err(post::superseded(run, &record, fence)?);
     }
@@ -131,7 +130,7 @@ fn take_main_post(run: &Run) -> Result<bool> {
 /// What was decided before the script may have changed meanwhile: asks again, then starts.
 fn start(run: &Run, program: Program) -> Result<Start> {
     let store = &run.store;
-    match facts::launch_plan(store, program)? {
+    match launch_plan(store, program)? {
         LaunchPlan::Refuse(failure) => Err(failure),
         LaunchPlan::Superseded { record, fence } => Err(post::superseded(run, &record, fence)?),
         LaunchPlan::Offer => Err(Failure::refused("main_down", text!("el servidor principal no responde", "the main server does not answer"))
@@ -155,10 +154,23 @@ fn start(run: &Run, program: Program) -> Result<Start> {
     }
 }
 
+/// What a launch of this program may do, as seen now.
+fn launch_plan(store: &Store, program: Program) -> Result<LaunchPlan> {
+    let facts = LaunchFacts {
+        role: store.config.machine.role,
+        program,
+        main: store.main.look()?,
+        backup: store.backup.look()?,
+        remembered: store.remembered()?,
+        own_server_alive: programs::alive(store, Program::Svrpdv)?.is_some(),
+    };
+    Ok(decide(&facts))
+}
+
 /// The epoch this machine meets is the least it will ever accept again.
 fn remember(run: &Run) -> Result<()> {
     let record = run.store.highest_record()?;
-    if run.store.remembered().as_ref() != Some(&record) {
+    if run.store.remembered()?.as_ref() != Some(&record) {
         run.step(Step::Remember { record })?;
     }
     Ok(())

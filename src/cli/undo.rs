@@ -9,8 +9,10 @@ use super::session::Session;
 use crate::error::{Failure, Result};
 use crate::journal::event::{Ending, StepState};
 use crate::journal::log::Log;
+use crate::journal::recover;
 use crate::model::RunId;
 use crate::plan::step::{Step, Undo as Declared};
+use crate::steps::locks;
 use crate::steps::run::{Run, beyond_the_point};
 use crate::text;
 
@@ -53,6 +55,8 @@ fn undo(session: &Session, arguments: &Undo) -> Result<Value> {
     if arguments.plan {
         return Ok(json!({ "plan": { "back": back, "not": not }, "changed": false }));
     }
+    let role_change = recover::RESUMABLE.contains(&log.verb.as_str());
+    let _locks = if role_change { Some(locks::for_role_change(&store, "undo", &session.watch())?) } else { None };
     let run = Arc::new(Run::reopen(store, session.watch(), arguments.id)?);
     let log = run.log()?;
     if matches!(&log.ended, Some((Ending::Undone | Ending::Abandoned, ..))) {

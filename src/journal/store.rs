@@ -163,12 +163,16 @@ impl Journal {
 
     /// Drops ended runs older than [`KEEP_DAYS`], role changes excepted, and bundles that no run uses.
     pub fn prune(&self) -> Result<()> {
+        // Run ids sort by time (UUID version 7): no text of a local time is compared.
         let limit = self.world.now().timestamp() - jiff::SignedDuration::from_hours(24 * KEEP_DAYS);
+        let limit = format!("{:012x}", limit.as_millisecond().max(0));
+        let limit = format!("{}-{}", &limit[..8], &limit[8..]);
         let connection = self.connection()?;
         connection
             .execute_batch(&format!(
-                "DELETE FROM event WHERE run IN (SELECT id FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND since < '{limit}');
-                 DELETE FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND since < '{limit}';"
+                "DELETE FROM event WHERE run IN (SELECT id FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND id < '{limit}');
+                 DELETE FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND id < '{limit}';
+                 DELETE FROM bundle WHERE hash NOT IN (SELECT json_extract(body, '$.bundle') FROM event WHERE seq=0 AND json_extract(body, '$.bundle') IS NOT NULL);"
             ))
             .map_err(|e| broken(&self.path, &e.to_string()))
     }

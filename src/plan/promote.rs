@@ -1,4 +1,4 @@
-//! Promote: who may take the post, from which copy, at what loss, in which steps. Rules: DESIGN of roles in docs/architecture.md.
+//! Promote: who may take the post, from which copy, at what loss, in which steps. Rules: docs/architecture.md, "Roles".
 
 use serde::{Deserialize, Serialize};
 
@@ -214,7 +214,9 @@ fn accept(facts: &PromoteFacts, reach: &Reach, loss: &Loss) -> Result<(), Failur
             "give the store PIN (--pin-fd N, or on the terminal)"
         )));
     }
-    Err(Failure::refused("loss_not_accepted", why).cause(loss.describe().en).hint(text!(
+    let told = loss.describe();
+    let why = Text { es: format!("{}; {}", why.es, told.es), en: format!("{}; {}", why.en, told.en) };
+    Err(Failure::refused("loss_not_accepted", why).hint(text!(
         "si se acepta: relevo promote --accept-loss --reason \"…\"",
         "to accept it: relevo promote --accept-loss --reason \"…\""
     )))

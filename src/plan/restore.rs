@@ -1,4 +1,4 @@
-//! Restore: PROCEDURE.md row 12 as ordered steps. The caller has the role-change locks and asked both servers.
+//! Restore: the five steps of the procedure (docs/procedure.md, row 12) in order. The caller has the role-change locks and asked both servers.
 
 use crate::error::{Exit, Failure};
 use crate::model::{DatabaseState, EpochRecord, Intent, Program, Role, RunId, Side};

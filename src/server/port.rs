@@ -43,6 +43,12 @@ pub trait DatabaseServer: Send + Sync {
     /// The right to serve. `None` when somebody has it. While it is held the server counts as serving.
     fn take_post(&self) -> Result<Option<Post>>;
 
+    /// SvrPdv itself holds its lock (asked while the gate is ours).
+    fn server_lock_held(&self) -> Result<bool>;
+
+    /// The file in which SvrPdv says which process it is, where this kind of server has one.
+    fn served_by(&self) -> Option<std::path::PathBuf>;
+
     /// The mirror's, or a promote's, right to write the standby; `None` when somebody has it.
     fn take_apply_lock(&self) -> Result<Option<Lock>>;
 
@@ -114,8 +120,9 @@ pub trait DatabaseServer: Send + Sync {
     /// Checks the database's own structure; findings in words, empty when sound.
     fn integrity(&self) -> Result<Vec<String>>;
 
-    /// Runs the store's statement that frees licence seats, in one transaction, and returns the rows it removed.
-    fn release_seats(&self, statement: &str) -> Result<Vec<serde_json::Value>>;
+    /// Runs the store's statement that frees licence seats, in one transaction. The rows it removes are given to `keep` before
+    /// the commit: what is not kept is not removed. Returns the number of rows.
+    fn release_seats(&self, statement: &str, keep: &mut dyn FnMut(&[serde_json::Value]) -> Result<()>) -> Result<u64>;
 
     /// Runs a reading statement; rows as objects, at most `limit`.
     fn query(&self, sql: &str, params: &[serde_json::Value], limit: usize) -> Result<Vec<serde_json::Value>>;

@@ -35,11 +35,13 @@ pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failur
         match run.step(Step::SaveTail { run: run.id }) {
             Ok(saved) => {
                 let orphans = saved.get("orphans").cloned().unwrap_or(json!(null));
-                refusal = refusal.cause(format!("orphans: {orphans}"));
+                refusal.message.es.push_str(&format!("; sus ventas huérfanas quedaron guardadas ({orphans})"));
+                refusal.message.en.push_str(&format!("; its orphan sales are saved ({orphans})"));
             }
             Err(failure) if Run::stays_open(&failure) => return Err(failure),
             Err(failure) => {
-                refusal = refusal.cause(format!("tail not yet saved: {failure}"));
+                refusal.message.es.push_str(&format!("; lo que sólo él tiene aún NO está guardado: {}", failure.message.es));
+                refusal.message.en.push_str(&format!("; what only it has is NOT yet saved: {}", failure.message.en));
             }
         }
     }

@@ -61,7 +61,7 @@ fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {
         gaps,
         max_age_s: store.config.max_age().as_secs(),
         folio_gap: store.config.promote.folio_gap,
-        remembered: store.remembered().map(|r| r.epoch),
+        remembered: store.remembered()?.map(|r| r.epoch),
     };
     let mut saga = decide(&facts)?;
     if let Some(who) = authorised {

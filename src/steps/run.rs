@@ -153,16 +153,9 @@ impl Run {
     }
 
     fn forward(&self, path: &str, saga: &Saga, resumed: bool) -> Result<Value> {
-        let beyond = self.child(path, saga.point)?.is_some();
         if resumed {
-            // What was true before the crash may not be true now: ask again, before the point and beyond it.
-            for (index, step) in saga.steps.iter().enumerate().filter(|(_, s)| s.is_check()) {
-                if self.child(path, index)?.is_none_or(|s| !matches!(s, StepState::Succeeded(_))) {
-                    continue;
-                }
-                if let Err(failure) = steps::apply(&self.context(&child_path(path, index)), step) {
-                    return self.fall(path, saga, beyond, failure);
-                }
+            if let Some(failure) = self.asked_again(path, saga)? {
+                return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
             }
         }
         for (index, step) in saga.steps.iter().enumerate() {
@@ -192,6 +185,28 @@ impl Run {
             result.extend(extra);
         }
         self.outcome(path, Ok(result))
+    }
+
+    /// What was true before the crash may not be true now. Before the point of no return every check is made again; beyond it
+    /// only whether main serves against us; once the announcement is taken away main may serve again by right.
+    fn asked_again(&self, path: &str, saga: &Saga) -> Result<Option<Failure>> {
+        let over = saga.steps.iter().position(|s| *s == Step::RemoveIntent);
+        if let Some(index) = over
+            && matches!(self.child(path, index)?, Some(StepState::Succeeded(_)))
+        {
+            return Ok(None);
+        }
+        if self.child(path, saga.point)?.is_some() {
+            return Ok(steps::apply(&self.context(path), &Step::AskMain { planned: true }).err());
+        }
+        for (index, step) in saga.steps.iter().enumerate().filter(|(_, s)| s.is_check()) {
+            if matches!(self.child(path, index)?, Some(StepState::Succeeded(_)))
+                && let Err(failure) = steps::apply(&self.context(&child_path(path, index)), step)
+            {
+                return Ok(Some(failure));
+            }
+        }
+        Ok(None)
     }
 
     /// Result keys that only the steps know (SaveTail's count of orphans).

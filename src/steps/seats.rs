@@ -29,19 +29,19 @@ pub fn holder(store: &Store) -> Result<&dyn DatabaseServer> {
 /// Frees the seats with the store's statement; the removed rows are kept below state/seats.
 pub fn release(cx: &Context) -> Result<Value> {
     let server = holder(cx.store)?;
-    let stale = server.sessions()?.len(); // listing drops the announcements of dead terminals
+    let operating = server.sessions()?.len(); // listing drops the announcements of dead terminals
     let Some(statement) = &cx.store.config.seats.release else {
-        return Ok(json!({ "released": 0, "operating": stale }));
+        return Ok(json!({ "rows": 0, "operating": operating }));
     };
     let world = cx.store.world.as_ref();
-    // Kept first under the step's own name: the rows are copied in the statement's transaction and written before it commits.
-    let rows = crate::world::effect(world, Label::SeatsRelease, || server.release_seats(statement))?;
-    if !rows.is_empty() {
-        let path = cx.store.state.join("seats").join(format!("{}-{}.jsonl", cx.run, cx.path.replace('/', "-")));
+    let path = cx.store.state.join("seats").join(format!("{}-{}.jsonl", cx.run, cx.path.replace('/', "-")));
+    // The rows are on our disk before the transaction that removes them commits.
+    let mut keep = |rows: &[Value]| {
         let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
-        world.append_file(Label::StateWrite, &path, lines.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
-    }
-    Ok(json!({ "released": rows.len(), "operating": stale }))
+        world.append_file(Label::StateWrite, &path, lines.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+    };
+    let rows = crate::world::effect(world, Label::SeatsRelease, || server.release_seats(statement, &mut keep))?;
+    Ok(json!({ "rows": rows, "operating": operating }))
 }
 
 /// `server::execute`

@@ -1,0 +1,219 @@
+//! What is observed of a store, in one place: `status`, scripts, plans and launches read the same facts. Looking changes nothing.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::config::Authorisation;
+use crate::error::{Failure, Result};
+use crate::journal::recover::OpenState;
+use crate::journal::recover;
+use crate::model::{EpochRecord, Look, Manifest, Position, Program, Role, Side};
+use crate::plan::matrix::{self, Facts, Verdict};
+use crate::signal::authorisation::{Authorised, parse};
+use crate::signal::svrbak::{self, SvrBak, same_instance};
+use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
+use crate::store::Store;
+use crate::text;
+use crate::text::Text;
+
+/// The authorisation string's meaning. Unreadable = not authorised, with the reason.
+pub fn authorised(store: &Store) -> Result<Authorised> {
+    let string = match &store.config.licence.authorisation {
+        Authorisation::Literal(string) => string.clone(),
+        Authorisation::File(path) => {
+            let body = std::fs::read_to_string(path).map_err(|e| Failure::io(text!("no se pudo leer la autorización", "could not read the authorisation"), path, &e))?;
+            body.lines().next().unwrap_or_default().to_owned()
+        }
+        Authorisation::Query(query) => {
+            let holder = store.server(store.highest_record()?.holder);
+            let rows = holder.query(query, &[], 1)?;
+            let first = rows.first().and_then(Value::as_object).and_then(|row| row.values().next()).cloned();
+            first.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        }
+    };
+    Ok(parse(string.trim()))
+}
+
+/// Is PosBak.txt there?
+pub fn marked(store: &Store) -> bool {
+    store.config.paths.pdv.join(POSBAK).exists()
+}
+
+/// SvrBak.txt of this machine; `None` where there is none yet. Names that relevo.toml does not have are an error showing both.
+pub fn svrbak(store: &Store) -> Result<Option<SvrBak>> {
+    let path = store.config.paths.pdv.join(SVRBAK);
+    let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+    let found = svrbak::parse(&bytes).map_err(|wrong| wrong.failure("svrbak_invalid", &path))?;
+    let servers = &store.config.servers;
+    for (name, said, set) in [("principal", &found.main, &servers.main.instance), ("respaldo", &found.backup, &servers.backup.instance)] {
+        if !same_instance(said, set) {
+            return Err(Failure::invalid(
+                "instances_disagree",
+                text!("{name}: SvrBak.txt dice {said} y relevo.toml dice {set}", "{name}: SvrBak.txt says {said} and relevo.toml says {set}"),
+            )
+            .hint(text!("corrija relevo.toml, o SvrBak.txt en el principal con relevo setup", "correct relevo.toml, or SvrBak.txt on main with relevo setup")));
+        }
+    }
+    Ok(Some(found))
+}
+
+/// The verdict of the test matrix; `program` is what is launched.
+pub fn verdict(store: &Store, program: Option<Program>) -> Result<Verdict> {
+    let (main, backup) = (store.main.look()?, store.backup.look()?);
+    let authorised = authorised(store).unwrap_or_default();
+    let marker = marked(store);
+    if let Some(program) = program {
+        matrix::role_agrees(marker, store.config.machine.role, program)?;
+    }
+    Ok(matrix::verdict(&Facts {
+        marker,
+        program,
+        role: store.config.machine.role,
+        main_answers: main.answers(),
+        backup_answers: backup.answers(),
+        mirror_licence: authorised.mirror,
+        backup_licence: authorised.backup,
+    }))
+}
+
+/// `store::verdict(#{ program })`: thrown as it is, it refuses the start.
+pub fn verdict_for_script(store: &Store, options: &Value) -> Result<Value> {
+    svrbak(store)?;
+    let program: Option<Program> = serde_json::from_value(options["program"].clone()).ok();
+    let verdict = verdict(store, program)?;
+    let exit = if verdict.ok { 0 } else { 4 };
+    Ok(json!({
+        "ok": verdict.ok, "row": verdict.row, "code": verdict.code, "kind": verdict.code, "exit": exit,
+        "message": verdict.message.es, "message_en": verdict.message.en,
+        "hint": verdict.hint.as_ref().map(|h| &h.es), "hint_en": verdict.hint.as_ref().map(|h| &h.en),
+    }))
+}
+
+/// May the caja take over: the backup row of the matrix.
+pub fn licence_of_backup(store: &Store) -> Result<Result<(), Failure>> {
+    let authorised = authorised(store)?;
+    let verdict = matrix::verdict(&Facts {
+        marker: true,
+        program: None,
+        role: Role::Backup,
+        main_answers: false,
+        backup_answers: false,
+        mirror_licence: authorised.mirror,
+        backup_licence: authorised.backup,
+    });
+    if verdict.ok {
+        return Ok(Ok(()));
+    }
+    let mut failure = Failure::refused(&verdict.code, verdict.message);
+    failure.hint = verdict.hint;
+    Ok(Err(failure))
+}
+
+/// Why an authorised person's word is needed: the backup's licence is past VecBak.txt, or the clock is earlier than FecBak.txt.
+pub fn licence_doubt(store: &Store) -> Result<Option<Text>> {
+    let pdv = &store.config.paths.pdv;
+    let now = store.world.now();
+    let fecbak_path = pdv.join(FECBAK);
+    if let Some(bytes) = read_if_there(&fecbak_path)?
+        && let Some(copied) = fecbak::parse(&bytes).map_err(|w| w.failure("fecbak_invalid", &fecbak_path))?
+        && now.timestamp() < copied
+    {
+        return Ok(Some(text!(
+            "reloj dudoso: este equipo dice {now} y la última copia es de {copied}",
+            "clock unsure: this machine says {now} and the last copy is of {copied}"
+        )));
+    }
+    let vecbak_path = pdv.join(VECBAK);
+    let until = match read_if_there(&vecbak_path)? {
+        Some(bytes) => vecbak::parse(&bytes).map_err(|w| w.failure("vecbak_invalid", &vecbak_path))?,
+        None => None,
+    };
+    Ok(until.filter(|until| now.date() > *until).map(|until| text!("la autorización del respaldo venció el {until}", "the backup's authorisation expired on {until}")))
+}
+
+/// Everything, as `status --json` prints it. Unknown values are null, never absent.
+pub fn facts(store: &Store) -> Result<Value> {
+    let (main, backup) = (store.main.look()?, store.backup.look()?);
+    let record = store.highest_record()?;
+    let verdict = verdict(store, None)?;
+    let authorised = authorised(store).unwrap_or_default();
+    let mut open = Vec::new();
+    for head in store.journal()?.heads(true, usize::MAX)? {
+        let state = match store.journal()?.load(head.id) {
+            Ok((log, ..)) => recover::open_state(&log, store.journal()?.own(head.id)?.is_none()),
+            Err(_) => OpenState::Stuck, // a damaged journal: a person has to look
+        };
+        open.push(json!({ "id": head.id, "verb": head.verb, "state": state, "since": head.since }));
+    }
+    Ok(json!({
+        "store": store.config.store.id,
+        "machine": store.config.machine.name,
+        "role": store.config.machine.role,
+        "holder": record.holder,
+        "serving": serving(&main, &backup, &record),
+        "epoch": record.epoch,
+        "verdict": { "ok": verdict.ok, "row": verdict.row, "code": verdict.code, "message": verdict.message.es },
+        "main": server(&main),
+        "backup": server(&backup),
+        "mirror": mirror(store, backup.position.as_ref(), &record),
+        "licence": { "mirror": authorised.mirror, "backup": authorised.backup },
+        "runs_open": open,
+        "bundle": null,
+    }))
+}
+
+/// Who serves: the holder where its SvrPdv is alive, else the other one where that is (a zombie is worth seeing).
+fn serving(main: &Look, backup: &Look, record: &EpochRecord) -> Option<Side> {
+    let (holder, other) = match record.holder {
+        Side::Main => (main, backup),
+        Side::Backup => (backup, main),
+    };
+    match (holder.serving, other.serving) {
+        (true, _) => Some(record.holder),
+        (false, true) => Some(record.holder.other()),
+        (false, false) => None,
+    }
+}
+
+fn server(look: &Look) -> Value {
+    json!({ "instance": look.instance, "reachable": look.reachable, "state": look.state, "position": look.position })
+}
+
+/// Age of the last mirrored copy, and of the last verified one: the one that the standby holds, or that a trial restore proved.
+fn mirror(store: &Store, standby: Option<&Position>, record: &EpochRecord) -> Value {
+    let listed: Vec<Manifest> = store.copies.iter().filter_map(|copies| copies.list().ok()).flat_map(|l| l.copies).map(|l| l.manifest).collect();
+    let chain = || listed.iter().filter(|m| m.kind != crate::model::CopyKind::Tail);
+    let last = chain().max_by_key(|m| (m.epoch, m.sequence));
+    let tried = verified_by_restore(store);
+    let verified = chain().filter(|m| Some(&m.to) == standby || tried.as_ref() == Some(&m.to)).max_by_key(|m| (m.epoch, m.sequence));
+    let age = |m: &Manifest| age_s(store, &m.at);
+    json!({
+        "last_at": last.map(|m| &m.at),
+        "age_s": last.and_then(age),
+        "position": last.map(|m| &m.to),
+        "verified_at": verified.map(|m| &m.at),
+        "verified_age_s": verified.and_then(age),
+        "epoch_matches": last.map(|m| m.epoch == record.epoch),
+    })
+}
+
+/// Seconds since an RFC 3339 time; a clock that went back gives 0.
+pub fn age_s(store: &Store, at: &str) -> Option<u64> {
+    let at: jiff::Timestamp = at.parse().ok()?;
+    Some(u64::try_from(store.world.now().timestamp().duration_since(at).as_secs()).unwrap_or(0))
+}
+
+/// The position that the last trial restore proved on this machine.
+fn verified_by_restore(store: &Store) -> Option<Position> {
+    serde_json::from_slice(&std::fs::read(store.state.join("verified.json")).ok()?).ok()
+}
+
+/// The bytes of a file that may be absent.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Failure::io(text!("no se pudo leer", "could not read"), path, &e)),
+    }
+}

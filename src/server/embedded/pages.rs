@@ -1,0 +1,210 @@
+//! The table of page hashes: what two states of a database are compared by. 16 bytes of BLAKE3 a page; its root hash is the
+//! identity of a position.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Failure, Result};
+use crate::model::{Hash, Position};
+use crate::progress::{Progress, Watch};
+use crate::text;
+use crate::world::{self, Label, World};
+
+use super::snapshot::Snapshot;
+
+/// Bytes of a page's hash.
+const SIZE: usize = 16;
+/// Bytes read at a time.
+pub const BLOCK: usize = 1 << 20;
+const MAGIC: &[u8; 8] = b"RLVTABL1";
+
+/// The hashes of all pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageTable {
+    /// Bytes of a page.
+    pub page_size: u32,
+    /// Hash of page n at n - 1.
+    pub hashes: Vec<[u8; SIZE]>,
+}
+
+impl PageTable {
+    /// Root hash: over page size, count and all hashes.
+    pub fn root(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.page_size.to_le_bytes()).update(&(self.hashes.len() as u64).to_le_bytes()).update(self.hashes.as_flattened());
+        Hash(*hasher.finalize().as_bytes())
+    }
+
+    /// Pages (from 1) of `self` that `base` has not, or has otherwise.
+    pub fn changed_since(&self, base: &PageTable) -> Vec<u32> {
+        let differs = |index: &usize| base.hashes.get(*index) != self.hashes.get(*index) || base.page_size != self.page_size;
+        (0..self.hashes.len()).filter(differs).map(|index| index as u32 + 1).collect()
+    }
+}
+
+/// Hash of one page's content.
+pub fn hash_page(page: &[u8]) -> [u8; SIZE] {
+    let mut short = [0; SIZE];
+    short.copy_from_slice(&blake3::hash(page).as_bytes()[..SIZE]);
+    short
+}
+
+/// The page that covers byte 1 GiB: SQLite's locks lie there, no content ever does, and on Windows it cannot be read.
+pub fn lock_page(page_size: u32) -> u32 {
+    (1 << 30) / page_size + 1
+}
+
+/// Hashes every page of a snapshot, on all cores.
+pub fn hash_all(snapshot: &Snapshot, watch: &Watch) -> Result<PageTable> {
+    let per_block = (BLOCK as u32 / snapshot.page_size).max(1);
+    let blocks = snapshot.page_count.div_ceil(per_block) as usize;
+    let (next, parts) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(blocks)));
+    watch.report(Progress::Begin(text!("comparando páginas", "comparing pages"), u64::from(snapshot.page_count) * u64::from(snapshot.page_size)));
+    let work = || -> Result<()> {
+        let mut buffer = Vec::new();
+        loop {
+            let block = next.fetch_add(1, Ordering::Relaxed);
+            if block >= blocks {
+                return Ok(());
+            }
+            watch.check()?;
+            let first = block as u32 * per_block + 1;
+            let count = per_block.min(snapshot.page_count + 1 - first);
+            snapshot.read_pages(first, count, &mut buffer)?;
+            let hashes: Vec<_> = buffer.chunks_exact(snapshot.page_size as usize).map(hash_page).collect();
+            watch.report(Progress::Advance(buffer.len() as u64));
+            if let Ok(mut parts) = parts.lock() {
+                parts.push((block, hashes));
+            }
+        }
+    };
+    let outcome = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..world::cpu_count().min(blocks)).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        workers.into_iter().map(|w| w.join().unwrap_or_else(|_| Err(Failure::failed("panicked", text!("error interno", "internal error"))))).fold(own, Result::and)
+    });
+    watch.report(Progress::End);
+    outcome?;
+    let mut parts = parts.into_inner().unwrap_or_default();
+    parts.sort_by_key(|(block, _)| *block);
+    Ok(PageTable { page_size: snapshot.page_size, hashes: parts.into_iter().flat_map(|(_, hashes)| hashes).collect() })
+}
+
+/// Hashes a closed (standby, fenced, new) database file.
+pub fn hash_file(path: &Path, watch: &Watch) -> Result<(PageTable, Hash)> {
+    let table = hash_all(&Snapshot::frozen(path)?, watch)?;
+    let root = table.root();
+    Ok((table, root))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    position: Position,
+    page_size: u32,
+    pages: u64,
+}
+
+/// File of the table of a position.
+pub fn table_path(dir: &Path, position: &Position) -> PathBuf {
+    dir.join(format!("pages-e{:06}-s{:08}-{}.tbl", position.epoch.0, position.sequence, position.root.short()))
+}
+
+/// Keeps the table of a position, durably, with a checksum of its own; and of the others only `also`.
+pub fn keep(world: &dyn World, dir: &Path, position: &Position, table: &PageTable, also: Option<&Position>) -> Result<()> {
+    let head = Head { position: position.clone(), page_size: table.page_size, pages: table.hashes.len() as u64 };
+    let head = serde_json::to_vec(&head).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(head.len() + table.hashes.len() * SIZE + 64);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(table.hashes.as_flattened());
+    let check = blake3::hash(&bytes);
+    bytes.extend_from_slice(check.as_bytes());
+    let path = table_path(dir, position);
+    world.write_file(Label::PagesTable, &path, &bytes).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
+    let kept = [Some(path), also.map(|p| table_path(dir, p))];
+    for old in tables(dir) {
+        if !kept.iter().flatten().any(|k| *k == old) {
+            world.remove_file(Label::PagesTable, &old).map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &old, &e))?;
+        }
+    }
+    Ok(())
+}
+
+/// The table of a position, if it is kept here and sound.
+pub fn kept(dir: &Path, position: &Position) -> Option<PageTable> {
+    let (head, table) = load(&table_path(dir, position))?;
+    (head.position == *position && table.root() == position.root).then_some(table)
+}
+
+/// The newest position whose table is kept.
+pub fn newest(dir: &Path) -> Option<Position> {
+    tables(dir).into_iter().next_back().and_then(|path| load(&path)).map(|(head, _)| head.position)
+}
+
+fn tables(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
+    let mut found: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "tbl")).collect();
+    found.sort();
+    found
+}
+
+fn load(path: &Path) -> Option<(Head, PageTable)> {
+    let bytes = std::fs::read(path).ok()?;
+    let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
+    if blake3::hash(body).as_bytes() != check {
+        return None;
+    }
+    let rest = body.strip_prefix(MAGIC)?;
+    let (size, rest) = rest.split_first_chunk::<4>()?;
+    let (head, hashes) = rest.split_at_checked(u32::from_le_bytes(*size) as usize)?;
+    let head: Head = serde_json::from_slice(head).ok()?;
+    let (hashes, left) = hashes.as_chunks::<SIZE>();
+    if !left.is_empty() || hashes.len() as u64 != head.pages {
+        return None;
+    }
+    let table = PageTable { page_size: head.page_size, hashes: hashes.to_vec() };
+    Some((head, table))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DatabaseId, Epoch};
+
+    fn table(pages: &[u8]) -> PageTable {
+        PageTable { page_size: 512, hashes: pages.iter().map(|p| hash_page(&[*p; 512])).collect() }
+    }
+
+    #[test]
+    fn changed_pages_are_found_and_shrinking_is_none() {
+        assert_eq!(table(&[1, 2, 3, 4]).changed_since(&table(&[1, 9, 3])), [2, 4]);
+        assert!(table(&[1]).changed_since(&table(&[1, 2])).is_empty());
+        assert_ne!(table(&[1]).root(), table(&[1, 2]).root());
+    }
+
+    #[test]
+    fn the_lock_page_is_where_sqlite_puts_it() {
+        assert_eq!([4096, 8192, 512, 65_536].map(lock_page), [262_145, 131_073, 2_097_153, 16_385]);
+    }
+
+    #[test]
+    fn a_kept_table_is_found_again_and_a_flipped_bit_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let world = world::real();
+        let table = table(&[1, 2]);
+        let position = Position { database: DatabaseId(uuid::Uuid::now_v7()), epoch: Epoch(1), sequence: 3, root: table.root() };
+        keep(world.as_ref(), dir.path(), &position, &table, None).unwrap();
+        assert_eq!(kept(dir.path(), &position), Some(table));
+        assert_eq!(newest(dir.path()), Some(position.clone()));
+        let path = table_path(dir.path(), &position);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let last = bytes.len() - 40;
+        bytes[last] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(kept(dir.path(), &position), None);
+    }
+}

@@ -1,0 +1,377 @@
+//! Mirror: a reconciler. Main makes a copy, puts it on the targets and applies it where it reaches the backup; the caja applies
+//! what the targets hold. It keeps no state that it cannot compute again: an interrupted one is simply run again.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::error::{Exit, Failure, Result};
+use crate::facts;
+use crate::model::{CopyKind, CopyToApply, DatabaseState, EpochRecord, Listed, Look, Manifest, Position, Role, Side, copy_name};
+use crate::plan::chain::{Chain, chain};
+use crate::plan::launch::superseded;
+use crate::plan::mirror::{MirrorFacts, MirrorPlan, mirror as decide};
+use crate::plan::promote::Reach;
+use crate::plan::retention;
+use crate::progress::Watch;
+use crate::server::port::Part;
+use crate::steps::{Context, locks, signals};
+use crate::store::Store;
+use crate::targets::copies::{Copies, Draft, Listing, Streamed};
+use crate::text;
+use crate::text::Text;
+use crate::world::Label;
+
+/// `mirror(#{ full, apply, target })`
+pub fn mirror(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<Value> {
+    let store = cx.store;
+    if let Some(intent) = store.backup.look()?.intent {
+        let run = intent.run;
+        return Err(Failure::new(Exit::Interrupted, "role_change_open", text!("hay un cambio de papel en marcha (corrida {run})", "a role change is in progress (run {run})"))
+            .hint(text!("espere a que termine, o use relevo resume en la caja/servidor", "wait until it ends, or use relevo resume on the caja/servidor")));
+    }
+    if !facts::authorised(store)?.mirror {
+        return Err(Failure::refused("mirror_not_authorised", text!("el respaldo espejo no está autorizado (posición 7)", "the mirror is not authorised (position 7)"))
+            .hint(text!("pida la autorización del respaldo espejo", "ask for the mirror's authorisation")));
+    }
+    match store.config.machine.role {
+        Role::Till => Err(Failure::refused("not_on_a_till", text!("una caja no respalda", "a till does not mirror"))),
+        Role::Backup => {
+            let _lock = locks::for_mirror(store)?;
+            apply_only(cx)
+        }
+        Role::Main => {
+            let _lock = locks::for_mirror(store)?;
+            make(cx, full, apply, target)
+        }
+    }
+}
+
+/// On main: a copy, put on all targets, applied where the backup is in reach.
+fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<Value> {
+    let store = cx.store;
+    let record = may_mirror(store)?;
+    let targets = chosen(store, target)?;
+    let [first, others @ ..] = targets.as_slice() else {
+        return Err(Failure::invalid("no_target", text!("no hay destinos en [mirror] targets", "there are no targets in [mirror] targets")));
+    };
+    let (listed, plan) = put_copy(cx, first, &record, full)?;
+    let listing = first.list()?;
+    for other in others {
+        // Also what an earlier mirror could not put there.
+        for one in &listing.copies {
+            first.copy_to(other, one)?;
+        }
+    }
+    let applied = if apply && backup_follows(&store.backup.look()?) { bring_forward(store, cx.watch)? } else { None };
+    for copies in &targets {
+        retain(store, copies, cx.watch)?;
+    }
+    let newest = listing.copies.iter().map(|l| &l.manifest).filter(|m| m.kind != CopyKind::Tail).max_by_key(|m| (m.epoch, m.sequence));
+    let verified = applied.is_some() && applied.as_ref() == newest.map(|m| &m.to);
+    let reason: Option<Text> = match &plan {
+        MirrorPlan::Seed { reason, .. } => Some(reason.text()),
+        MirrorPlan::Increment { .. } => None,
+    };
+    let common = json!({ "applied": verified, "verified": verified, "age_s": newest.and_then(|m| facts::age_s(store, &m.at)) });
+    let mut result = match &listed {
+        Some(Listed { manifest: m, .. }) => json!({
+            "kind": m.kind, "copy": m.name, "sequence": m.sequence, "bytes": m.stored.bytes, "raw_bytes": m.raw.bytes,
+            "pages": pages(m), "reason": m.reason, "reason_text": reason,
+        }),
+        None => json!({
+            "kind": "skip", "copy": null, "sequence": newest.map(|m| m.sequence), "bytes": 0, "raw_bytes": 0, "pages": 0, "reason": "nothing_changed", "reason_text": null,
+        }),
+    };
+    if let (Value::Object(result), Value::Object(common)) = (&mut result, common) {
+        result.extend(common);
+    }
+    Ok(result)
+}
+
+/// An increment's raw bytes tell its pages; a full copy's do not matter to anybody.
+fn pages(manifest: &Manifest) -> Value {
+    if manifest.kind == CopyKind::Full { Value::Null } else { json!(manifest.raw.bytes / 4096) }
+}
+
+/// Main's database is open, main holds the post, and no higher epoch is in sight.
+fn may_mirror(store: &Store) -> Result<EpochRecord> {
+    let (main, backup) = (store.main.look()?, store.backup.look()?);
+    if let Some((higher, _)) = superseded(&main, &backup, store.remembered()?.as_ref()) {
+        let epoch = higher.epoch;
+        return Err(Failure::new(Exit::OtherHolder, "not_the_holder", text!("este servidor no está en servicio (época {epoch})", "this server does not hold the post (epoch {epoch})"))
+            .hint(text!("vea: relevo status", "see: relevo status")));
+    }
+    if main.state != DatabaseState::Open {
+        let (instance, state) = (main.instance, main.state);
+        return Err(Failure::refused("database_not_open", text!("la base de {instance} no está abierta ({state})", "the database of {instance} is not open ({state})")));
+    }
+    let database = store.main.identify(&store.config.store.id)?;
+    let record = main.record.unwrap_or_else(|| EpochRecord::first(None));
+    if record.awaiting_start {
+        return Err(Failure::refused("awaiting_start", text!("el principal fue restaurado y falta iniciarlo", "main was restored and is still to be started"))
+            .hint(text!("use: relevo launch --program svrpdv", "use: relevo launch --program svrpdv")));
+    }
+    Ok(EpochRecord { database: Some(database), ..record })
+}
+
+fn chosen<'a>(store: &'a Store, target: Option<&str>) -> Result<Vec<&'a Copies>> {
+    let all: Vec<&Copies> = store.copies.iter().filter(|copies| target.is_none_or(|name| copies.name() == name)).collect();
+    match (target, all.is_empty()) {
+        (Some(name), true) => Err(Failure::invalid("unknown_target", text!("no hay destino {name} en [mirror] targets", "there is no target {name} in [mirror] targets"))),
+        _ => Ok(all),
+    }
+}
+
+fn damaged(listing: &Listing) -> Vec<(String, Text)> {
+    listing.damaged.iter().map(|d| (d.name.clone(), d.reason.clone())).collect()
+}
+
+/// Decides and puts the next copy on a target. `None`: nothing had changed.
+fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> Result<(Option<Listed>, MirrorPlan)> {
+    let store = cx.store;
+    let Some(database) = record.database else {
+        return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
+    };
+    let listing = copies.list()?;
+    let plan = decide(&MirrorFacts {
+        copies: &listing.copies,
+        damaged: &damaged(&listing),
+        database,
+        epoch: record.epoch,
+        can_continue: &|base| store.main.can_continue(base).unwrap_or(false),
+        max_increments: store.config.mirror.max_increments,
+        full,
+    });
+    let (kind, sequence, base, previous, reason) = match &plan {
+        MirrorPlan::Seed { sequence, reason } => (CopyKind::Full, *sequence, None, None, Some(reason.code().to_owned())),
+        MirrorPlan::Increment { base, sequence, previous } => (CopyKind::Increment, *sequence, Some(base), Some(*previous), None),
+    };
+    let draft = Draft {
+        name: copy_name(record.epoch, sequence, kind),
+        database,
+        epoch: record.epoch,
+        sequence,
+        kind,
+        engine: "embedded".to_owned(),
+        engine_version: "1".to_owned(),
+        from: base.cloned(),
+        at: store.now(),
+        previous,
+        reason,
+    };
+    if kind == CopyKind::Full {
+        cx.watch.note(text!("copia completa", "full copy"));
+    }
+    let listed = copies.put(draft, &mut |out| stream(store, base, record, sequence, out, cx.watch))?;
+    Ok((listed, plan))
+}
+
+fn stream(store: &Store, base: Option<&Position>, record: &EpochRecord, sequence: u64, out: &mut dyn Write, watch: &Watch) -> Result<Option<Streamed>> {
+    let mut sink = |part: Part<'_>| match part {
+        Part::Change(_) => Ok(true),
+        Part::Bytes(bytes) => out.write_all(bytes).map(|()| true).map_err(|e| {
+            Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target")).cause(e)
+        }),
+    };
+    let scanned = store.main.scan(base, record, sequence, &mut sink, watch)?;
+    Ok(scanned.map(|s| Streamed { to: s.to, last_folio: s.last_folio }))
+}
+
+/// The backup's database is one that copies are applied to.
+fn backup_follows(look: &Look) -> bool {
+    look.reachable && look.state != DatabaseState::Open
+}
+
+/// On the caja: applies what the targets hold; the age of what the standby has is noted in FecBak.txt.
+fn apply_only(cx: &Context) -> Result<Value> {
+    let store = cx.store;
+    let look = store.backup.look()?;
+    if look.state == DatabaseState::Open {
+        return Err(Failure::refused("backup_holds", text!("el servidor de respaldo está en servicio: no se le aplican copias", "the backup server holds the post: no copies are applied to it")));
+    }
+    let before = look.position;
+    let after = bring_forward(store, cx.watch)?;
+    let at = after.as_ref().and_then(|position| manifest_of(store, position)).map(|m| m.at);
+    if let Some(at) = &at {
+        signals::note_copy_age(store, at)?;
+    }
+    Ok(json!({
+        "kind": "apply", "reason": null, "copy": null, "sequence": after.as_ref().map(|p| p.sequence), "pages": 0, "bytes": 0,
+        "applied": after.is_some() && after != before, "verified": after.is_some(), "age_s": at.and_then(|at| facts::age_s(store, &at)),
+    }))
+}
+
+fn manifest_of(store: &Store, position: &Position) -> Option<Manifest> {
+    let all = store.copies.iter().filter_map(|copies| copies.list().ok()).flat_map(|listing| listing.copies);
+    all.map(|l| l.manifest).find(|m| m.to == *position)
+}
+
+/// Applies all that follows, under the apply lock; where the standby then is. `None`: nothing to follow.
+fn bring_forward(store: &Store, watch: &Watch) -> Result<Option<Position>> {
+    let Some(_lock) = store.backup.take_apply_lock()? else {
+        return Err(Failure::new(Exit::Interrupted, "busy", text!("otra corrida escribe el respaldo", "another run is writing the standby"))
+            .hint(text!("espere a que termine y repita", "wait until it ends, then repeat")));
+    };
+    forward(store, watch)
+}
+
+/// Applies all that follows, target after target, until one brings the standby to its newest copy. The caller has the lock.
+fn forward(store: &Store, watch: &Watch) -> Result<Option<Position>> {
+    let mut trouble = None;
+    for copies in &store.copies {
+        match forward_from(store, copies, watch) {
+            Ok(()) => {}
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => {
+                watch.note(failure.message.clone());
+                trouble = Some(failure);
+            }
+        }
+    }
+    let look = store.backup.look()?;
+    match (look.position.filter(|_| look.state == DatabaseState::Standby && look.applying.is_none()), trouble) {
+        (Some(position), _) => Ok(Some(position)),
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Ok(None),
+    }
+}
+
+fn forward_from(store: &Store, copies: &Copies, watch: &Watch) -> Result<()> {
+    let listing = copies.list()?;
+    let look = store.backup.look()?;
+    let found = chain_of(&listing, &look);
+    for name in &found.apply {
+        let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == *name) else { continue };
+        watch.check()?;
+        let mut content = copies.open(&listed.manifest)?;
+        store.backup.apply(&to_apply(&listed.manifest), content.as_mut(), watch)?;
+    }
+    Ok(())
+}
+
+fn chain_of(listing: &Listing, look: &Look) -> Chain {
+    let standby = look.position.as_ref().filter(|_| look.state == DatabaseState::Standby);
+    let database = look.record.as_ref().and_then(|r| r.database);
+    chain(&listing.copies, &damaged(listing), database, standby, look.applying.as_deref())
+}
+
+fn to_apply(m: &Manifest) -> CopyToApply {
+    CopyToApply { name: m.name.clone(), kind: m.kind, from: m.from.clone(), to: m.to.clone(), bytes: m.raw.bytes }
+}
+
+/// Where the copies on the targets can bring the standby, and what is missing or damaged after that.
+pub fn reach(store: &Store, backup: &Look) -> Result<(Option<Reach>, Vec<Text>)> {
+    let mut best: Option<(Chain, Option<Reach>)> = None;
+    let mut trouble = None;
+    for copies in &store.copies {
+        let listing = match copies.list() {
+            Ok(listing) => listing,
+            Err(failure) => {
+                trouble = Some(failure);
+                continue;
+            }
+        };
+        let found = chain_of(&listing, backup);
+        let reach = found.upto.clone().map(|position| Reach {
+            age_s: found.at.as_ref().and_then(|at| facts::age_s(store, at)).unwrap_or(0),
+            last_folio: found.last_folio,
+            position,
+        });
+        let key = |reach: &Option<Reach>| reach.as_ref().map(|r| (r.position.epoch, r.position.sequence));
+        if best.as_ref().is_none_or(|(_, known)| key(&reach) > key(known)) {
+            best = Some((found, reach));
+        }
+    }
+    match (best, trouble) {
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Ok((None, Vec::new())),
+        (Some((found, reach)), _) => Ok((reach, found.gaps.into_iter().map(|gap| gap.reason).collect())),
+    }
+}
+
+/// Promote's step: everything that follows, at least up to the position that was promised.
+pub fn apply_copies(cx: &Context, to: Option<&Position>) -> Result<Value> {
+    let store = cx.store;
+    if store.backup.look()?.state == DatabaseState::Open {
+        return Err(Failure::failed("backup_is_open", text!("la base del respaldo ya está abierta", "the backup's database is open already")));
+    }
+    let position = forward(store, cx.watch)?.ok_or_else(|| Failure::refused("no_copy", text!("no hay copia que aplicar", "there is no copy to apply")))?;
+    if let Some(wanted) = to.filter(|wanted| (wanted.epoch, wanted.sequence) > (position.epoch, position.sequence)) {
+        let (got, sequence) = (position.sequence, wanted.sequence);
+        return Err(Failure::failed("copies_changed", text!("sólo se llegó a la copia {got} de {sequence}", "only copy {got} of {sequence} was reached"))
+            .hint(text!("revise los destinos: relevo target verify", "check the targets: relevo target verify")));
+    }
+    if let Some(manifest) = manifest_of(store, &position) {
+        signals::note_copy_age(store, &manifest.at)?;
+    }
+    Ok(json!({ "position": position }))
+}
+
+/// Planned promote's step: what the fenced main has beyond the last copy.
+pub fn take_tail(cx: &Context) -> Result<Value> {
+    let store = cx.store;
+    let main = store.main.look()?;
+    let record = main.record.unwrap_or_else(|| EpochRecord::first(None));
+    let [first, others @ ..] = store.copies.as_slice() else {
+        return Err(Failure::invalid("no_target", text!("no hay destinos", "there are no targets")));
+    };
+    let database = match record.database.or(store.backup.look()?.position.map(|p| p.database)) {
+        Some(database) => database,
+        None => return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity"))),
+    };
+    let (listed, _) = put_copy(cx, first, &EpochRecord { database: Some(database), ..record }, false)?;
+    if let Some(listed) = &listed {
+        for other in others {
+            first.copy_to(other, listed)?;
+        }
+    }
+    Ok(json!({ "copy": listed.map(|l| l.manifest.name) }))
+}
+
+/// Removes what retention gives free; a target that cannot be cleaned is said, not a failure of the mirror.
+fn retain(store: &Store, copies: &Copies, watch: &Watch) -> Result<()> {
+    let listing = copies.list()?;
+    let standby = store.backup.look()?.position;
+    let decisions = retention::retention(&listing.copies, &damaged(&listing), store.config.mirror.keep_chains, standby.as_ref());
+    for name in retention::removals(&decisions) {
+        let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) else { continue };
+        if let Err(failure) = copies.remove(listed) {
+            watch.note(failure.message);
+        }
+    }
+    Ok(())
+}
+
+/// Reads every copy of a target and restores its newest chain into a scratch file.
+pub fn verify_target(store: &Store, name: &str, watch: &Watch) -> Result<Value> {
+    let copies = chosen(store, Some(name))?.into_iter().next().ok_or_else(|| crate::error::Failure::invalid("unknown_target", text!("no hay destino {name}", "there is no target {name}")))?;
+    let listing = copies.list()?;
+    let mut problems: Vec<String> = listing.damaged.iter().map(|d| format!("{}: {}", d.name, d.reason.get(store.operator.lang))).collect();
+    for listed in &listing.copies {
+        if let Err(failure) = copies.verify(&listed.manifest, watch) {
+            if failure.exit == Exit::Interrupted {
+                return Err(failure);
+            }
+            problems.push(failure.message.get(store.operator.lang).to_owned());
+        }
+    }
+    let found = chain(&listing.copies, &damaged(&listing), None, None, None);
+    if let Some(wanted) = &found.upto {
+        let chain: Vec<&Listed> = found.apply.iter().filter_map(|name| listing.copies.iter().find(|l| l.manifest.name == *name)).collect();
+        let mut contents = chain.into_iter().map(|l| Ok((to_apply(&l.manifest), copies.open(&l.manifest)?)));
+        let own = if store.config.machine.role == Role::Main { Side::Main } else { Side::Backup };
+        match store.server(own).try_restore(&mut contents, watch) {
+            Ok(position) if position == *wanted => {
+                let path = store.state.join("verified.json");
+                let body = serde_json::to_vec(&position).unwrap_or_default();
+                store.world.write_file(Label::StateWrite, &path, &body).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
+            }
+            Ok(_) => problems.push("the trial restore ended elsewhere".to_owned()),
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => problems.push(failure.message.get(store.operator.lang).to_owned()),
+        }
+    }
+    let age = found.at.as_ref().and_then(|at| facts::age_s(store, at));
+    Ok(json!({ "name": name, "ok": problems.is_empty(), "copies": listing.copies.len(), "age_s": age, "problems": problems }))
+}

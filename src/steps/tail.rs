@@ -1,0 +1,185 @@
+//! The tail of an old main: every ticket that the holder's database does not have, as JSON lines, and the whole old database as a
+//! verified copy. Both go on the targets as a copy of kind *tail* that retention never removes; `orphans` reads them from there.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::error::{Failure, Result};
+use crate::model::{CopyKind, DatabaseState, Epoch, EpochRecord, Ticket, TicketKey, copy_name};
+use crate::progress::Watch;
+use crate::server::DatabaseServer;
+use crate::server::port::Part;
+use crate::steps::{Context, promote};
+use crate::store::Store;
+use crate::targets::copies::{Copies, Draft, Streamed};
+use crate::text;
+use crate::text::Text;
+
+/// A saved tail.
+pub struct Tail {
+    /// Its name on the target.
+    pub name: String,
+    /// The epoch that ended.
+    pub epoch: Epoch,
+    /// Its orphan sales.
+    pub orphans: Vec<Ticket>,
+    /// The old main's database never came back: this is what is known of what is missing.
+    pub gap: Option<Text>,
+}
+
+/// First line of a tail's list when there was no database to read.
+const GAP: &str = "gap";
+
+/// Saves the old main's tail, once. Needs one target at least; the others get it too where they can be reached.
+pub fn save(cx: &Context, main: &dyn DatabaseServer, holder: &dyn DatabaseServer) -> Result<Value> {
+    let store = cx.store;
+    let look = main.look()?;
+    let ended = ended_epoch(store, look.record.as_ref())?;
+    let name = copy_name(ended, 0, CopyKind::Tail);
+    let [first, others @ ..] = store.copies.as_slice() else {
+        return Err(Failure::invalid("no_target", text!("no hay destinos donde guardar la cola", "there are no targets to save the tail on")));
+    };
+    let orphans = match first.get_lines(&name)? {
+        Some(lines) => lines.iter().filter(|line| is_ticket(line)).count(),
+        None => {
+            let (lines, count) = match look.state {
+                DatabaseState::Missing => gap_lines(store, holder)?,
+                _ => orphan_lines(main, holder)?,
+            };
+            first.put_lines(&name, &lines)?;
+            count
+        }
+    };
+    if look.state != DatabaseState::Missing && !first.list()?.copies.iter().any(|l| l.manifest.name == name) {
+        put_whole(store, first, main, &name, ended, look.record.as_ref(), cx.watch)?;
+    }
+    let listing = first.list()?;
+    for other in others {
+        if let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) {
+            first.copy_to(other, listed)?;
+        }
+        if let Some(lines) = first.get_lines(&name)?.filter(|_| matches!(other.get_lines(&name), Ok(None))) {
+            other.put_lines(&name, &lines)?;
+        }
+    }
+    Ok(json!({ "orphans": orphans, "tail": name }))
+}
+
+/// The epoch that main held last: the one before the holder's.
+fn ended_epoch(store: &Store, own: Option<&EpochRecord>) -> Result<Epoch> {
+    let highest = store.highest_record()?.epoch;
+    Ok(match own {
+        Some(own) if own.epoch < highest => own.epoch,
+        _ => Epoch(highest.0.saturating_sub(1).max(1)),
+    })
+}
+
+/// Every ticket of the old main that the holder has not.
+fn orphan_lines(main: &dyn DatabaseServer, holder: &dyn DatabaseServer) -> Result<(Vec<String>, usize)> {
+    let known = keys(holder)?;
+    let mut lines = Vec::new();
+    main.tickets(&mut |ticket| {
+        if !known.contains(&ticket.key) {
+            lines.push(line(&ticket));
+        }
+        Ok(())
+    })?;
+    let count = lines.len();
+    Ok((lines, count))
+}
+
+/// The old main's disk never came back: what the tills' own files know, and a name for the gap.
+fn gap_lines(store: &Store, holder: &dyn DatabaseServer) -> Result<(Vec<String>, usize)> {
+    let known = keys(holder)?;
+    let missing: Vec<Ticket> = promote::acknowledged(store).into_iter().filter(|t| !known.contains(&t.key)).collect();
+    let tills: std::collections::BTreeSet<&str> = missing.iter().map(|t| t.key.till.as_str()).collect();
+    let folios = missing.iter().map(|t| t.key.folio);
+    let head = json!({ GAP: { "tills": tills, "from": folios.clone().min(), "to": folios.max(), "known": missing.len(), "after": holder.last_folio()?, "noted": store.now() } });
+    let lines = std::iter::once(head.to_string()).chain(missing.iter().map(line)).collect();
+    Ok((lines, missing.len()))
+}
+
+fn keys(holder: &dyn DatabaseServer) -> Result<HashSet<TicketKey>> {
+    let mut keys = HashSet::new();
+    holder.tickets(&mut |ticket| {
+        keys.insert(ticket.key);
+        Ok(())
+    })?;
+    Ok(keys)
+}
+
+fn line(ticket: &Ticket) -> String {
+    serde_json::to_string(ticket).unwrap_or_default()
+}
+
+fn is_ticket(line: &str) -> bool {
+    serde_json::from_str::<Ticket>(line).is_ok()
+}
+
+/// The whole old database, as a stock SQLite file.
+fn put_whole(
+    store: &Store, copies: &Copies, main: &dyn DatabaseServer, name: &str, epoch: Epoch, record: Option<&EpochRecord>, watch: &Watch,
+) -> Result<()> {
+    let database = record.and_then(|r| r.database).or_else(|| store.backup.look().ok()?.record?.database);
+    let Some(database) = database else {
+        return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
+    };
+    let record = EpochRecord { database: Some(database), ..EpochRecord { epoch, ..EpochRecord::first(None) } };
+    let draft = Draft {
+        name: name.to_owned(),
+        database,
+        epoch,
+        sequence: 0,
+        kind: CopyKind::Tail,
+        engine: "embedded".to_owned(),
+        engine_version: "1".to_owned(),
+        from: None,
+        at: store.now(),
+        previous: None,
+        reason: Some("tail".to_owned()),
+    };
+    let listed = copies.put(draft, &mut |out| {
+        let mut sink = |part: Part<'_>| match part {
+            Part::Change(_) => Ok(true),
+            Part::Bytes(bytes) => out.write_all(bytes).map(|()| true).map_err(|e| {
+                Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target")).cause(e)
+            }),
+        };
+        let scanned = main.scan(None, &record, 0, &mut sink, watch)?;
+        Ok(scanned.map(|s| Streamed { to: s.to, last_folio: s.last_folio }))
+    })?;
+    match listed {
+        Some(listed) => copies.verify(&listed.manifest, watch),
+        None => Err(Failure::failed("tail_empty", text!("no hubo nada que guardar", "there was nothing to save"))),
+    }
+}
+
+/// The tails on the targets of this machine.
+pub fn list(store: &Store) -> Result<Vec<Tail>> {
+    let mut tails: Vec<Tail> = Vec::new();
+    for copies in &store.copies {
+        for name in copies.line_names()? {
+            if tails.iter().any(|t| t.name == name) {
+                continue;
+            }
+            let Some(lines) = copies.get_lines(&name)? else { continue };
+            let orphans = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let gap = lines.first().and_then(|line| gap_text(&name, line));
+            let epoch = Epoch(name.get(1..7).and_then(|digits| digits.parse().ok()).unwrap_or(0));
+            tails.push(Tail { name, epoch, orphans, gap });
+        }
+    }
+    Ok(tails)
+}
+
+fn gap_text(name: &str, line: &str) -> Option<Text> {
+    let head: Value = serde_json::from_str(line).ok()?;
+    let gap = head.get(GAP)?;
+    let tills: Vec<&str> = gap["tills"].as_array()?.iter().filter_map(Value::as_str).collect();
+    let (tills, after, known, noted) = (tills.join(", "), &gap["after"], &gap["known"], gap["noted"].as_str().unwrap_or("?"));
+    Some(text!(
+        "{name}: HUECO. El disco del antiguo principal no volvió; se conocen {known} tickets posteriores al folio {after} (cajas: {tills}); anotado {noted}",
+        "{name}: GAP. The old main's disk never came back; {known} tickets after folio {after} are known (tills: {tills}); noted {noted}"
+    ))
+}
