@@ -192,7 +192,10 @@ fn rename(world: &dyn World, label: Label, from: &Path, to: &Path) -> Result<()>
 fn in_the_way(path: &Path) -> Failure {
     let shown = path.display();
     Failure::failed("in_the_way", text!("{shown} ya existe y no se reemplaza", "{shown} already exists and is not replaced"))
-        .hint(text!("una persona debe ver cuál base es cuál; no borre ninguna", "a person has to see which database is which; remove none"))
+        .hint(text!(
+            "una persona debe ver cuál base es cuál; no borre ninguna",
+            "a person has to see which database is which; remove none"
+        ))
 }
 
 #[cfg(test)]

@@ -197,7 +197,8 @@ fn move_folio(transaction: &Transaction<'_>, rule: FolioRule, tickets: &Tickets)
 fn labelled<T>(world: &dyn World, label: Label, change: impl FnOnce() -> Result<T>) -> Result<T> {
     let reach = |moment| {
         world.reach(label, moment).map_err(|error| {
-            Failure::failed("database_write", text!("no se pudo escribir en la base", "could not write to the database")).cause(error)
+            Failure::failed("database_write", text!("no se pudo escribir en la base", "could not write to the database"))
+                .cause(error)
         })
     };
     reach(Moment::Before)?;
@@ -228,7 +229,10 @@ fn identity_in(conn: &Connection, store: &str) -> Result<Option<DatabaseId>> {
         Some((id, owner)) if owner == store => Ok(Some(id)),
         Some((_, owner)) => Err(Failure::invalid(
             "other_store",
-            text!("la base es de la tienda «{owner}», no de «{store}»", "the database is of store \"{owner}\", not of \"{store}\""),
+            text!(
+                "la base es de la tienda «{owner}», no de «{store}»",
+                "the database is of store \"{owner}\", not of \"{store}\""
+            ),
         )
         .hint(text!("corrija [store] id o la instancia en relevo.toml", "correct [store] id or the instance in relevo.toml"))),
         None => Ok(None),
