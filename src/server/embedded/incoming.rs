@@ -233,6 +233,10 @@ mod tests {
         (dir, own, source)
     }
 
+    fn move_to(from: &Path, to: &Path) {
+        rename(&Os, Label::DatabaseKeep, from, to).unwrap();
+    }
+
     fn read(path: &Path) -> Vec<u8> {
         std::fs::read(path).unwrap()
     }
@@ -265,7 +269,7 @@ mod tests {
             let kept = dir.path().join("kept.db");
             receive(&Os, &source, dir.path(), NAME, &Watch::silent()).unwrap();
             if stop == 1 {
-                std::fs::rename(&own, &kept).unwrap(); // died between the two renames
+                move_to(&own, &kept); // died between the two renames
             }
             if stop >= 2 {
                 place(&Os, dir.path(), NAME, "kept.db").unwrap();
@@ -273,7 +277,7 @@ mod tests {
                 assert_eq!((read(&own), read(&kept)), (new.clone(), old.clone()));
             }
             if stop == 3 {
-                std::fs::rename(&own, incoming(dir.path(), NAME)).unwrap(); // died while taking back
+                move_to(&own, &incoming(dir.path(), NAME)); // died while taking back
             }
             take_back(&Os, dir.path(), NAME, "kept.db").unwrap();
             take_back(&Os, dir.path(), NAME, "kept.db").unwrap();
@@ -288,7 +292,7 @@ mod tests {
         let (dir, own, source) = shop();
         let (old, new) = (read(&own), read(&source));
         receive(&Os, &source, dir.path(), NAME, &Watch::silent()).unwrap();
-        std::fs::rename(&own, dir.path().join("kept.db")).unwrap();
+        move_to(&own, &dir.path().join("kept.db"));
         place(&Os, dir.path(), NAME, "kept.db").unwrap();
         assert_eq!((read(&own), read(&dir.path().join("kept.db"))), (new, old));
     }
