@@ -94,7 +94,7 @@ pub fn release_seats(conn: &mut Connection, statement: &str, keep: &mut dyn FnMu
 
 /// Runs a reading statement; rows as objects, at most `limit`.
 pub fn query(conn: &mut Connection, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
-    // The authorizer is not asked about VACUUM INTO, which writes a file; inside a transaction SQLite refuses it.
+    // VACUUM INTO would write a file; inside a transaction SQLite refuses it.
     let read = |conn: &mut Connection| guarded(conn, Access::Read, |conn| run(conn, sql, params, limit));
     in_transaction(conn, "BEGIN DEFERRED", read).map(|(rows, _)| rows)
 }
@@ -271,7 +271,7 @@ mod tests {
             "CREATE TABLE Ventas(Folio INTEGER PRIMARY KEY, Caja TEXT, Fecha TEXT, Total REAL, Epoca INTEGER);
              INSERT INTO Ventas VALUES (2, 'C2', NULL, 5, NULL), (1, 'C1', '2026-01-01', 9.5, 3);
              CREATE TABLE Asientos(id INTEGER PRIMARY KEY AUTOINCREMENT, pc TEXT);
-             INSERT INTO Asientos(pc) VALUES ('A'), ('B');
+             CREATE INDEX por_pc ON Asientos(pc); INSERT INTO Asientos(pc) VALUES ('A'), ('B');
              CREATE TABLE relevo_folio(next INTEGER); INSERT INTO relevo_folio VALUES (3);",
         )
         .unwrap();
@@ -339,7 +339,7 @@ mod tests {
             "DELETE FROM Asientos; DELETE FROM Ventas",
         ] {
             let mut conn = shop();
-            let failure = execute(&mut conn, sql, &[]).unwrap_err();
+            let failure = execute(&mut conn, sql, &[]).expect_err(sql);
             assert_eq!((failure.kind.as_str(), failure.exit.code()), ("statement_refused", 4), "{sql}: {failure:?}");
             assert!(conn.is_autocommit(), "{sql}");
             assert_eq!(query(&mut conn, sql, &[], 1).unwrap_err().kind, "statement_refused", "{sql}");
