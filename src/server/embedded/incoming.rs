@@ -1,0 +1,323 @@
+//! The database that comes back: a fenced database is copied beside the own one, verified, and changes places with it.
+//!
+//! Nothing here removes or replaces a database other than the received copy; the old one is only renamed, to a free name.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Failure, Result};
+use crate::model::{DatabaseState, Hash};
+use crate::progress::{Progress, Watch};
+use crate::server::embedded::connection::plain;
+use crate::server::embedded::header::state_of;
+use crate::server::embedded::pages::hash_file;
+use crate::text;
+use crate::world::{Label, World, read_exact_at};
+
+const BLOCK: u64 = 1 << 20;
+
+/// Copies the fenced database `source` as `<name>.incoming`, writing only the blocks that differ from what is already there,
+/// and compares both by hash. Returns the root hash. Repeating it goes on where it stopped.
+pub fn receive(world: &dyn World, source: &Path, dir: &Path, name: &str, watch: &Watch) -> Result<Hash> {
+    must_be_fenced(source)?;
+    no_leftover(source)?;
+    let path = incoming(dir, name);
+    if !exists(&path)? {
+        world
+            .write_file(Label::DatabaseIncoming, &path, &[])
+            .map_err(|error| Failure::io(text!("no se pudo crear", "could not create"), &path, &error))?;
+    }
+    copy(world, source, &path, watch)?;
+    let (_, wanted) = hash_file(source, watch)?;
+    let (_, found) = hash_file(&path, watch)?;
+    if wanted != found {
+        let shown = path.display();
+        return Err(Failure::failed(
+            "incoming_differs",
+            text!("lo copiado en {shown} no es igual al original", "what was copied to {shown} is not equal to the original"),
+        )
+        .hint(text!("revise los discos y repita la orden", "check the disks and repeat the command")));
+    }
+    Ok(found)
+}
+
+/// Renames the own fenced database to `keep` (empty: there is none to keep) and the received one into its place, still fenced.
+pub fn place(world: &dyn World, dir: &Path, name: &str, keep: &str) -> Result<()> {
+    let (path, received) = (dir.join(name), incoming(dir, name));
+    let kept = (!keep.is_empty()).then(|| dir.join(keep));
+    let has_kept = kept.as_deref().map(exists).transpose()?.unwrap_or(false);
+    if !exists(&received)? {
+        if kept.is_none() || has_kept {
+            return Ok(());
+        }
+        let shown = received.display();
+        return Err(Failure::failed("nothing_received", text!("no existe {shown}", "{shown} does not exist"))
+            .hint(text!("repita la restauración desde el principio", "repeat the restore from the beginning")));
+    }
+    must_be_fenced(&received)?;
+    if exists(&path)? {
+        match &kept {
+            Some(kept) if !has_kept => {
+                must_be_fenced(&path)?;
+                clear_leftover(world, &path)?;
+                rename(world, Label::DatabaseKeep, &path, kept)?;
+            }
+            _ => return Err(in_the_way(kept.as_deref().unwrap_or(&path))),
+        }
+    }
+    clear_leftover(world, &path)?; // what lies beside the name would be taken for the new database's own
+    rename(world, Label::DatabasePlace, &received, &path)
+}
+
+/// Undoes [`receive`] and [`place`], however far they came: the old database has its name again, the received copy is removed.
+pub fn take_back(world: &dyn World, dir: &Path, name: &str, keep: &str) -> Result<()> {
+    let (path, received) = (dir.join(name), incoming(dir, name));
+    let kept = dir.join(keep);
+    if !keep.is_empty() && exists(&kept)? {
+        if exists(&path)? {
+            if exists(&received)? {
+                return Err(in_the_way(&kept)); // neither of the two in its place came from here
+            }
+            must_be_fenced(&path)?; // an open one may already hold sales
+            clear_leftover(world, &path)?;
+            rename(world, Label::DatabasePlace, &path, &received)?;
+        }
+        clear_leftover(world, &path)?;
+        rename(world, Label::DatabaseKeep, &kept, &path)?;
+    }
+    world
+        .remove_file(Label::DatabaseIncoming, &received)
+        .map_err(|error| Failure::io(text!("no se pudo borrar", "could not remove"), &received, &error))
+}
+
+fn copy(world: &dyn World, source: &Path, path: &Path, watch: &Watch) -> Result<()> {
+    let reading = |error: io::Error| Failure::io(text!("no se pudo leer", "could not read"), source, &error);
+    let writing = |error: io::Error| Failure::io(text!("no se pudo escribir", "could not write"), path, &error);
+    let (from, to) = (plain(source, false)?, plain(path, true)?);
+    let length = from.file().metadata().map_err(reading)?.len();
+    let there = to.file().metadata().map_err(writing)?.len();
+    watch.report(Progress::Begin(text!("copiando la base de regreso", "copying the database back"), length));
+    let (mut wanted, mut found) = (vec![0; BLOCK as usize], vec![0; BLOCK as usize]);
+    for offset in (0..length).step_by(BLOCK as usize) {
+        watch.check()?;
+        let size = BLOCK.min(length - offset);
+        let (wanted, found) = (&mut wanted[..size as usize], &mut found[..size as usize]);
+        read_exact_at(from.file(), wanted, offset).map_err(reading)?;
+        if offset + size > there || !same(to.file(), wanted, found, offset).map_err(writing)? {
+            world.write_at(Label::DatabaseIncoming, to.file(), wanted, offset).map_err(writing)?;
+        }
+        watch.report(Progress::Advance(size));
+    }
+    if there > length {
+        world.set_len(Label::DatabaseIncoming, to.file(), length).map_err(writing)?;
+    }
+    // Synced even when nothing differed: the run that wrote it may have died before.
+    world.sync(Label::DatabaseIncoming, to.file()).map_err(writing)?;
+    watch.report(Progress::End);
+    Ok(())
+}
+
+fn same(file: &File, wanted: &[u8], found: &mut [u8], offset: u64) -> io::Result<bool> {
+    read_exact_at(file, found, offset)?;
+    Ok(wanted == found)
+}
+
+fn incoming(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.incoming"))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|error| Failure::io(text!("no se pudo leer", "could not read"), path, &error))
+}
+
+fn must_be_fenced(path: &Path) -> Result<()> {
+    let state = state_of(path)?;
+    if state == DatabaseState::Fenced {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Failure::failed(
+        "not_fenced",
+        text!("{shown} no está cercada (estado: {state})", "{shown} is not fenced (state: {state})"),
+    )
+    .hint(text!("no la mueva; consulte relevo status", "do not move it; see relevo status")))
+}
+
+/// A fenced database has no journal; one with content would belong to changes that are not in the database file.
+fn no_leftover(path: &Path) -> Result<()> {
+    for ending in ["-wal", "-journal"] {
+        let leftover = beside(path, ending);
+        match std::fs::metadata(&leftover) {
+            Ok(meta) if meta.len() > 0 => {
+                let shown = leftover.display();
+                return Err(Failure::failed(
+                    "leftover_journal",
+                    text!("{shown} tiene cambios que no están en la base", "{shown} holds changes that are not in the database"),
+                )
+                .hint(text!("no lo borre; una persona debe revisarlo", "do not remove it; a person has to look at it")));
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::io(text!("no se pudo leer", "could not read"), &leftover, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn clear_leftover(world: &dyn World, path: &Path) -> Result<()> {
+    no_leftover(path)?;
+    for ending in ["-wal", "-shm", "-journal"] {
+        let leftover = beside(path, ending); // -shm is only an index of -wal, whatever it holds
+        if exists(&leftover)? {
+            world
+                .remove_file(Label::DatabaseKeep, &leftover)
+                .map_err(|error| Failure::io(text!("no se pudo borrar", "could not remove"), &leftover, &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn rename(world: &dyn World, label: Label, from: &Path, to: &Path) -> Result<()> {
+    world.rename(label, from, to).map_err(|error| Failure::io(text!("no se pudo renombrar", "could not rename"), from, &error))
+}
+
+fn in_the_way(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::failed("in_the_way", text!("{shown} ya existe y no se reemplaza", "{shown} already exists and is not replaced"))
+        .hint(text!(
+            "una persona debe ver cuál base es cuál; no borre ninguna",
+            "a person has to see which database is which; remove none"
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::world::Os;
+
+    const NAME: &str = "BDPdv.db";
+
+    fn database(path: &Path, rows: u32, state: u8) {
+        let conn = Connection::open(path).unwrap();
+        conn.execute_batch("CREATE TABLE a(b)").unwrap();
+        for _ in 0..rows {
+            conn.execute("INSERT INTO a VALUES (randomblob(600000))", []).unwrap();
+        }
+        drop(conn);
+        set_state(path, state);
+    }
+
+    fn set_state(path: &Path, state: u8) {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[18..20].fill(state);
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// A folder with the own database ("old") and a source ("new").
+    fn shop() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source.db");
+        database(&dir.path().join(NAME), 1, 0x46);
+        database(&source, 5, 0x46);
+        let own = dir.path().join(NAME);
+        (dir, own, source)
+    }
+
+    fn move_to(from: &Path, to: &Path) {
+        rename(&Os, Label::DatabaseKeep, from, to).unwrap();
+    }
+
+    fn read(path: &Path) -> Vec<u8> {
+        std::fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn what_is_received_is_equal_and_repeatable() {
+        let (dir, own, source) = shop();
+        let path = incoming(dir.path(), NAME);
+        let watch = Watch::silent();
+        let root = receive(&Os, &source, dir.path(), NAME, &watch).unwrap();
+        assert_eq!(read(&path), read(&source));
+        let mut half = read(&path); // as a crash may leave it: a wrong block, then longer or shorter
+        half[1_500_000] ^= 1;
+        for length in [2_000_000, 9_000_000] {
+            half.resize(length, 7);
+            std::fs::write(&path, &half).unwrap();
+            assert_eq!(receive(&Os, &source, dir.path(), NAME, &watch).unwrap(), root);
+            assert_eq!(read(&path), read(&source));
+        }
+        set_state(&source, 2);
+        assert_eq!(receive(&Os, &source, dir.path(), NAME, &watch).unwrap_err().kind, "not_fenced");
+        assert!(own.exists());
+    }
+
+    #[test]
+    fn place_and_take_back_from_every_point() {
+        for stop in 0..4 {
+            let (dir, own, source) = shop();
+            let (old, new) = (read(&own), read(&source));
+            let kept = dir.path().join("kept.db");
+            receive(&Os, &source, dir.path(), NAME, &Watch::silent()).unwrap();
+            if stop == 1 {
+                move_to(&own, &kept); // died between the two renames
+            }
+            if stop >= 2 {
+                place(&Os, dir.path(), NAME, "kept.db").unwrap();
+                place(&Os, dir.path(), NAME, "kept.db").unwrap();
+                assert_eq!((read(&own), read(&kept)), (new.clone(), old.clone()));
+            }
+            if stop == 3 {
+                move_to(&own, &incoming(dir.path(), NAME)); // died while taking back
+            }
+            take_back(&Os, dir.path(), NAME, "kept.db").unwrap();
+            take_back(&Os, dir.path(), NAME, "kept.db").unwrap();
+            assert_eq!(read(&own), old, "{stop}");
+            assert!(!kept.exists() && !incoming(dir.path(), NAME).exists(), "{stop}");
+            assert_eq!(read(&source), new);
+        }
+    }
+
+    #[test]
+    fn place_goes_on_after_the_first_rename() {
+        let (dir, own, source) = shop();
+        let (old, new) = (read(&own), read(&source));
+        receive(&Os, &source, dir.path(), NAME, &Watch::silent()).unwrap();
+        move_to(&own, &dir.path().join("kept.db"));
+        place(&Os, dir.path(), NAME, "kept.db").unwrap();
+        assert_eq!((read(&own), read(&dir.path().join("kept.db"))), (new, old));
+    }
+
+    #[test]
+    fn no_database_is_ever_replaced() {
+        let (dir, own, source) = shop();
+        let kind = |done: Result<()>| done.unwrap_err().kind;
+        assert_eq!(kind(place(&Os, dir.path(), NAME, "kept.db")), "nothing_received");
+        receive(&Os, &source, dir.path(), NAME, &Watch::silent()).unwrap();
+        assert_eq!(kind(place(&Os, dir.path(), NAME, "")), "in_the_way");
+        std::fs::write(dir.path().join("kept.db"), b"other").unwrap();
+        assert_eq!(kind(place(&Os, dir.path(), NAME, "kept.db")), "in_the_way");
+        assert_eq!(kind(take_back(&Os, dir.path(), NAME, "kept.db")), "in_the_way");
+        std::fs::remove_file(dir.path().join("kept.db")).unwrap();
+        set_state(&own, 2);
+        assert_eq!(kind(place(&Os, dir.path(), NAME, "kept.db")), "not_fenced");
+        set_state(&own, 0x46);
+        std::fs::write(dir.path().join("BDPdv.db-wal"), b"pages").unwrap();
+        assert_eq!(kind(place(&Os, dir.path(), NAME, "kept.db")), "leftover_journal");
+        std::fs::write(dir.path().join("BDPdv.db-wal"), b"").unwrap();
+        place(&Os, dir.path(), NAME, "kept.db").unwrap();
+        assert!(!dir.path().join("BDPdv.db-wal").exists());
+        set_state(&own, 2); // sold since
+        assert_eq!(kind(take_back(&Os, dir.path(), NAME, "kept.db")), "not_fenced");
+        assert!(own.exists());
+    }
+}
