@@ -5,6 +5,8 @@ pub mod directory;
 pub mod manifest;
 mod read;
 pub mod seal;
+#[cfg(test)]
+mod tests;
 
 use std::io::{Read, Write};
 use std::path::Path;
