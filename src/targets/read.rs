@@ -126,7 +126,7 @@ impl Read for Checked {
     }
 }
 
-/// Opens a sealed object whose raw and stored bytes must be these. `Err(Ok(error))`: the bytes; `Err(Err(failure))`: the identity.
+/// Opens a sealed object whose raw and stored bytes must be these.
 pub(super) fn checked(
     input: Box<dyn Read>,
     encrypted: bool,
