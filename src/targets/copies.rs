@@ -1,1 +1,528 @@
-//! Work in progress.
+//! Copies of one store on one target: content first, manifest last. What lies on a target is untrusted: a manifest counts
+//! only when every part of it agrees, and content only when its hashes do. Must never show a copy without a manifest.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use serde_json::Value;
+
+use crate::error::{Failure, Result, Retry};
+use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Manifest, Position, Sized, copy_name};
+use crate::progress::{Progress, Watch};
+use crate::targets::directory::is_part;
+use crate::targets::read::{Broken, Damage, checked, copy_stored};
+use crate::targets::seal::{Sealer, unseal};
+use crate::targets::{Object, Target};
+use crate::text;
+use crate::text::Text;
+use crate::world::Label;
+
+/// A manifest is about 1 KiB; more than this is none.
+const MANIFEST_LIMIT: u64 = 64 * 1024;
+/// Bytes between two looks at the wish to stop.
+const STEP: usize = 1 << 20;
+
+/// Gives the age identity when a sealed copy is opened.
+pub type Identity = Box<dyn Fn() -> Result<String> + Send + Sync>;
+
+/// One target for one store.
+pub struct Copies {
+    target: Box<dyn Target>,
+    store: String,
+    recipients: Vec<String>,
+    identity: Option<Identity>,
+}
+
+/// What lies on a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The copies, sorted by name.
+    pub copies: Vec<Listed>,
+    /// Manifests that cannot be believed.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A manifest that cannot be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Name of the copy, as its file says.
+    pub name: String,
+    /// What is wrong.
+    pub reason: Text,
+}
+
+/// What is known of a copy before its content is streamed. The fields mean what they mean in [`Manifest`].
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the manifest documents them")]
+pub struct Draft {
+    pub name: String,
+    pub database: DatabaseId,
+    pub epoch: Epoch,
+    pub sequence: u64,
+    pub kind: CopyKind,
+    pub engine: String,
+    pub engine_version: String,
+    pub from: Option<Position>,
+    pub at: String,
+    pub previous: Option<Hash>,
+    pub reason: Option<String>,
+}
+
+/// What only the stream tells.
+#[derive(Clone, Debug)]
+pub struct Streamed {
+    /// Where the copy ends.
+    pub to: Position,
+    /// Highest folio it holds, where known.
+    pub last_folio: Option<i64>,
+}
+
+impl fmt::Debug for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Copies({} on {})", self.store, self.target.name())
+    }
+}
+
+impl Copies {
+    /// The copies of `store` on `target`; new ones are sealed for `recipients`, sealed ones opened with `identity`.
+    pub fn new(target: Box<dyn Target>, store: &str, recipients: Vec<String>, identity: Option<Identity>) -> Copies {
+        Copies { target, store: store.to_owned(), recipients, identity }
+    }
+
+    /// Name of the target.
+    pub fn name(&self) -> &str {
+        self.target.name()
+    }
+
+    /// Can the target be reached, read and written?
+    pub fn check(&self) -> Result<()> {
+        self.target.check()
+    }
+
+    /// Every copy with a manifest, and the manifests that cannot be believed. Reads no content.
+    pub fn list(&self) -> Result<Listing> {
+        let objects = self.target.list(&format!("{}/", self.store))?;
+        let mut listing = Listing { copies: Vec::new(), damaged: Vec::new() };
+        for object in &objects {
+            let Some(name) = self.own_part(&object.name).and_then(|part| part.strip_suffix(".json")) else { continue };
+            let bytes = match self.target.get(&object.name) {
+                Ok(input) => read_manifest(input).map_err(|error| self.unreadable(&object.name, &error))?,
+                Err(failure) if failure.kind == "object_missing" => continue, // removed while we look
+                Err(failure) => return Err(failure),
+            };
+            match self.parse(name, &bytes).and_then(|manifest| has_content(&manifest, &objects).map(|()| manifest)) {
+                Ok(manifest) => listing.copies.push(Listed { manifest, hash: Hash::of(&bytes) }),
+                Err(reason) => listing.damaged.push(Damaged { name: name.to_owned(), reason }),
+            }
+        }
+        listing.copies.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
+        listing.damaged.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listing)
+    }
+
+    /// Writes a copy: content first, manifest last. `Ok(None)` when `write` returned `None` (nothing to copy): nothing becomes visible.
+    /// Errors: `copy_exists`, `copy_invalid` (the parts of the draft contradict each other), those of `write` and of the target.
+    pub fn put(&self, draft: Draft, write: &mut dyn FnMut(&mut dyn Write) -> Result<Option<Streamed>>) -> Result<Option<Listed>> {
+        self.expect_part(&draft.name)?;
+        if self.has(&self.manifest_object(&draft.name))? {
+            return Err(self.copy_exists(&draft.name));
+        }
+        let encrypted = !self.recipients.is_empty();
+        let object = self.content_object(&draft.name, encrypted);
+        let mut made = None;
+        let put = self.target.put(Label::CopyContent, &object, &mut |out| {
+            let mut sealer = Sealer::new(out, &self.recipients)?;
+            let streamed = write(&mut sealer)?.ok_or_else(nothing_to_put)?;
+            let (raw, stored) = sealer.finish()?;
+            let manifest = self.manifest(&draft, streamed, raw, stored);
+            check_parts(&manifest).map_err(|reason| copy_invalid(&draft.name, &reason))?;
+            made = Some(manifest);
+            Ok(())
+        });
+        match put {
+            Err(failure) if failure.kind == NOTHING => return Ok(None),
+            other => other?,
+        }
+        let Some(manifest) = made else { return Ok(None) };
+        let bytes = encode(&manifest);
+        self.put_bytes(Label::CopyManifest, &self.manifest_object(&draft.name), &bytes)?;
+        Ok(Some(Listed { manifest, hash: Hash::of(&bytes) }))
+    }
+
+    /// The raw bytes; at their end lengths and hashes of raw and stored bytes are compared. What is wrong is an `io::Error`
+    /// of kind `InvalidData` that [`read_failure`] explains. Errors: `identity_missing`, `identity_wrong`, those of the target.
+    pub fn open(&self, manifest: &Manifest) -> Result<Box<dyn Read>> {
+        let object = self.content_object(&manifest.name, manifest.encrypted);
+        let input = match self.target.get(&object) {
+            Err(failure) if failure.kind == "object_missing" => return Err(failure.cause(&manifest.name)),
+            other => other?,
+        };
+        let identity = self.identity(manifest.encrypted)?;
+        checked(input, manifest.encrypted, identity.as_deref(), manifest.raw, manifest.stored).map_err(|broken| match broken {
+            Broken::Bytes(error) => read_failure(manifest, error),
+            Broken::Seal(failure) => failure.cause(&object),
+        })
+    }
+
+    /// Reads a copy to its end. Errors: `copy_damaged`, `copy_truncated`, those of [`Copies::open`].
+    pub fn verify(&self, manifest: &Manifest, watch: &Watch) -> Result<()> {
+        let (name, target) = (&manifest.name, self.name());
+        watch
+            .report(Progress::Begin(text!("verificando {name} en {target}", "verifying {name} on {target}"), manifest.raw.bytes));
+        let result = self.read_through(manifest, watch);
+        watch.report(Progress::End);
+        result
+    }
+
+    fn read_through(&self, manifest: &Manifest, watch: &Watch) -> Result<()> {
+        let mut input = self.open(manifest)?;
+        let mut buffer = vec![0; STEP];
+        loop {
+            watch.check()?;
+            match input.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => watch.report(Progress::Advance(read as u64)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(read_failure(manifest, error)),
+            }
+        }
+    }
+
+    /// Removes a copy: manifest first, so that a crash leaves no manifest without content.
+    pub fn remove(&self, listed: &Listed) -> Result<()> {
+        let name = &listed.manifest.name;
+        self.expect_part(name)?;
+        self.target.remove(&self.manifest_object(name))?;
+        let mut objects = vec![self.content_object(name, false), self.content_object(name, true)];
+        objects.extend([self.lines_object(name, false), self.lines_object(name, true)]);
+        let held = self.target.list(&format!("{}/{name}.", self.store))?;
+        for object in objects.iter().filter(|object| held.iter().any(|one| &one.name == *object)) {
+            self.target.remove(object)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the same bytes on another target, verified on the way; skipped when the other has them. Errors: `copy_exists` when
+    /// the other has another copy of this name, `copy_damaged`, `copy_truncated`, those of the targets.
+    pub fn copy_to(&self, other: &Copies, listed: &Listed) -> Result<()> {
+        let manifest = &listed.manifest;
+        let name = &manifest.name;
+        let object = self.manifest_object(name);
+        if other.has(&object)? {
+            let theirs = read_manifest(other.target.get(&object)?).map_err(|error| other.unreadable(&object, &error))?;
+            return if Hash::of(&theirs) == listed.hash { Ok(()) } else { Err(other.copy_exists(name)) };
+        }
+        let bytes = read_manifest(self.target.get(&object)?).map_err(|error| self.unreadable(&object, &error))?;
+        if Hash::of(&bytes) != listed.hash {
+            return Err(read_failure(manifest, Damage::Changed.error()));
+        }
+        other.target.put(Label::CopyContent, &manifest.object, &mut |out| {
+            let input = self.target.get(&manifest.object)?;
+            copy_stored(input, manifest.stored, |bytes| {
+                out.write_all(bytes).map_err(|error| other.unwritable(&manifest.object, &error))
+            })?
+            .map_err(|error| read_failure(manifest, error))
+        })?;
+        if let Some(side) = self.held_lines(name)? {
+            other.target.put(Label::CopyContent, &side.0, &mut |out| {
+                let mut input = self.target.get(&side.0)?;
+                io::copy(&mut input, out).map(drop).map_err(|error| self.unreadable(&side.0, &error))
+            })?;
+        }
+        other.put_bytes(Label::CopyManifest, &object, &bytes)
+    }
+
+    /// Writes the side object of a tail: lines of JSON, sealed like the content. Replaces an earlier one.
+    pub fn put_lines(&self, name: &str, lines: &[String]) -> Result<()> {
+        self.expect_part(name)?;
+        let encrypted = !self.recipients.is_empty();
+        let object = self.lines_object(name, encrypted);
+        self.target.put(Label::CopyContent, &object, &mut |out| {
+            let mut sealer = Sealer::new(out, &self.recipients)?;
+            for line in lines {
+                sealer
+                    .write_all(line.as_bytes())
+                    .and_then(|()| sealer.write_all(b"\n"))
+                    .map_err(|e| self.unwritable(&object, &e))?;
+            }
+            sealer.finish().map(drop)
+        })?;
+        let stale = self.lines_object(name, !encrypted);
+        if self.has(&stale)? { self.target.remove(&stale) } else { Ok(()) }
+    }
+
+    /// The lines of a side object; `None` where there is none. Errors: `copy_damaged`, `identity_missing`, `identity_wrong`.
+    pub fn get_lines(&self, name: &str) -> Result<Option<Vec<String>>> {
+        self.expect_part(name)?;
+        let Some((object, encrypted)) = self.held_lines(name)? else { return Ok(None) };
+        let identity = self.identity(encrypted)?;
+        let mut input = unseal(self.target.get(&object)?, encrypted, identity.as_deref()).map_err(|failure| {
+            if failure.kind == "seal_damaged" { damaged("copy_damaged", &object).cause(failure) } else { failure.cause(&object) }
+        })?;
+        let mut text = String::new();
+        input.read_to_string(&mut text).map_err(|error| damaged("copy_damaged", &object).cause(error))?;
+        Ok(Some(text.lines().map(str::to_owned).collect()))
+    }
+
+    /// Names that have a side object (a tail, or a gap that has no content), sorted.
+    pub fn line_names(&self) -> Result<Vec<String>> {
+        let objects = self.target.list(&format!("{}/", self.store))?;
+        let ending =
+            |part: &str| part.strip_suffix(".jsonl.zst").or_else(|| part.strip_suffix(".jsonl.zst.age")).map(str::to_owned);
+        let mut names: Vec<String> = objects.iter().filter_map(|object| self.own_part(&object.name).and_then(ending)).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn manifest(&self, draft: &Draft, streamed: Streamed, raw: Sized, stored: Sized) -> Manifest {
+        let draft = draft.clone();
+        let encrypted = !self.recipients.is_empty();
+        Manifest {
+            format: 1,
+            object: self.content_object(&draft.name, encrypted),
+            name: draft.name,
+            store: self.store.clone(),
+            database: draft.database,
+            epoch: draft.epoch,
+            sequence: draft.sequence,
+            kind: draft.kind,
+            engine: draft.engine,
+            engine_version: draft.engine_version,
+            from: draft.from,
+            to: streamed.to,
+            at: draft.at,
+            raw,
+            stored,
+            encrypted,
+            previous: draft.previous,
+            last_folio: streamed.last_folio,
+            reason: draft.reason,
+        }
+    }
+
+    fn parse(&self, name: &str, bytes: &[u8]) -> Result<Manifest, Text> {
+        let manifest = decode(bytes)?;
+        if manifest.name != name {
+            return Err(text!("el manifiesto es de otra copia", "the manifest is that of another copy"));
+        }
+        if manifest.store != self.store {
+            return Err(text!("la copia es de otra tienda", "the copy is that of another store"));
+        }
+        if manifest.object != self.content_object(name, manifest.encrypted) {
+            return Err(text!("el manifiesto nombra otro objeto", "the manifest names another object"));
+        }
+        check_parts(&manifest)?;
+        Ok(manifest)
+    }
+
+    fn identity(&self, encrypted: bool) -> Result<Option<String>> {
+        match &self.identity {
+            Some(identity) if encrypted => identity().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn put_bytes(&self, label: Label, object: &str, bytes: &[u8]) -> Result<()> {
+        self.target.put(label, object, &mut |out| out.write_all(bytes).map_err(|error| self.unwritable(object, &error)))
+    }
+
+    fn has(&self, object: &str) -> Result<bool> {
+        Ok(self.target.list(object)?.iter().any(|held| held.name == object))
+    }
+
+    fn held_lines(&self, name: &str) -> Result<Option<(String, bool)>> {
+        for encrypted in [!self.recipients.is_empty(), self.recipients.is_empty()] {
+            let object = self.lines_object(name, encrypted);
+            if self.has(&object)? {
+                return Ok(Some((object, encrypted)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last part of an object's name when it lies directly in the store's folder.
+    fn own_part<'a>(&self, object: &'a str) -> Option<&'a str> {
+        object.strip_prefix(&self.store)?.strip_prefix('/').filter(|part| !part.contains('/'))
+    }
+
+    fn expect_part(&self, name: &str) -> Result<()> {
+        if is_part(name) {
+            return Ok(());
+        }
+        Err(Failure::invalid(
+            "object_name",
+            text!("el nombre de copia {name:?} no es válido", "the name of a copy {name:?} is not valid"),
+        ))
+    }
+
+    fn manifest_object(&self, name: &str) -> String {
+        format!("{}/{name}.json", self.store)
+    }
+
+    fn content_object(&self, name: &str, encrypted: bool) -> String {
+        format!("{}/{name}.zst{}", self.store, if encrypted { ".age" } else { "" })
+    }
+
+    fn lines_object(&self, name: &str, encrypted: bool) -> String {
+        format!("{}/{name}.jsonl.zst{}", self.store, if encrypted { ".age" } else { "" })
+    }
+
+    fn copy_exists(&self, name: &str) -> Failure {
+        let target = self.name();
+        Failure::failed(
+            "copy_exists",
+            text!("el destino {target} ya tiene otra copia {name}", "target {target} already has another copy {name}"),
+        )
+        .hint(text!(
+            "revise con relevo target list si otra tienda o máquina usa el mismo destino y el mismo id",
+            "look with relevo target list whether another store or machine uses the same target and the same id"
+        ))
+    }
+
+    fn unreadable(&self, object: &str, error: &io::Error) -> Failure {
+        let target = self.name();
+        Failure::failed(
+            "target_unavailable",
+            text!("no se pudo leer {object} del destino {target}", "could not read {object} from target {target}"),
+        )
+        .cause(error)
+        .retry(Retry::Temporary)
+        .hint(text!("revise la conexión con el destino", "check the connection to the target"))
+    }
+
+    fn unwritable(&self, object: &str, error: &io::Error) -> Failure {
+        let target = self.name();
+        Failure::failed(
+            "target_unavailable",
+            text!("no se pudo escribir {object} en el destino {target}", "could not write {object} on target {target}"),
+        )
+        .cause(error)
+        .retry(Retry::Temporary)
+        .hint(text!("revise la conexión con el destino", "check the connection to the target"))
+    }
+}
+
+/// What a failed read of a copy means: `copy_damaged` or `copy_truncated`, or `copy_unreadable` when the target failed meanwhile.
+pub fn read_failure(manifest: &Manifest, error: io::Error) -> Failure {
+    let object = &manifest.object;
+    let damage = error.get_ref().and_then(|inner| inner.downcast_ref::<Damage>()).copied();
+    match (damage, error.kind()) {
+        (Some(Damage::Truncated), _) | (None, io::ErrorKind::UnexpectedEof) => damaged("copy_truncated", object).cause(error),
+        (Some(Damage::Changed), _) | (None, io::ErrorKind::InvalidData) => damaged("copy_damaged", object).cause(error),
+        (None, _) => {
+            Failure::failed("copy_unreadable", text!("no se pudo leer la copia {object}", "could not read the copy {object}"))
+                .cause(error)
+                .retry(Retry::Temporary)
+                .hint(text!(
+                    "revise la conexión con el destino y repita la orden",
+                    "check the connection to the target and repeat the command"
+                ))
+        }
+    }
+}
+
+fn damaged(kind: &str, object: &str) -> Failure {
+    let message = if kind == "copy_truncated" {
+        text!("la copia {object} está incompleta", "the copy {object} is incomplete")
+    } else {
+        text!("la copia {object} está dañada", "the copy {object} is damaged")
+    };
+    Failure::failed(kind, message).hint(text!(
+        "use la misma copia de otro destino, o haga una copia completa con relevo mirror",
+        "use the same copy from another target, or make a full copy with relevo mirror"
+    ))
+}
+
+/// Never leaves this module: how the writer tells a target that nothing is to become visible.
+const NOTHING: &str = "nothing_to_put";
+
+fn nothing_to_put() -> Failure {
+    Failure::failed(NOTHING, text!("no hay nada que copiar", "there is nothing to copy"))
+}
+
+fn copy_invalid(name: &str, reason: &Text) -> Failure {
+    let (es, en) = (&reason.es, &reason.en);
+    Failure::failed("copy_invalid", text!("no se guardó la copia {name}: {es}", "the copy {name} was not kept: {en}"))
+}
+
+fn read_manifest(input: Box<dyn Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(MANIFEST_LIMIT + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The manifest and, as its last key, `check`: the hash of the manifest without it. No other copy vouches for the newest one.
+fn encode(manifest: &Manifest) -> Vec<u8> {
+    let mut value = serde_json::to_value(manifest).unwrap_or_default();
+    let check = Hash::of(value.to_string().as_bytes());
+    if let Value::Object(map) = &mut value {
+        map.insert("check".to_owned(), Value::String(check.to_string()));
+    }
+    format!("{value:#}\n").into_bytes()
+}
+
+fn decode(bytes: &[u8]) -> Result<Manifest, Text> {
+    if bytes.len() as u64 > MANIFEST_LIMIT {
+        return Err(text!("el manifiesto es demasiado grande", "the manifest is too large"));
+    }
+    let unreadable =
+        |error: serde_json::Error| text!("el manifiesto no se entiende: {error}", "the manifest cannot be understood: {error}");
+    let mut value: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
+    if let Some(format) = value.get("format").filter(|format| **format != 1) {
+        return Err(text!("formato {format} desconocido", "unknown format {format}"));
+    }
+    if let Value::Object(map) = &mut value {
+        map.shift_remove("check");
+    }
+    let manifest: Manifest = serde_json::from_value(value).map_err(unreadable)?;
+    // One manifest has one form: whatever differs was not written by relevo.
+    if encode(&manifest) != bytes {
+        return Err(text!("el manifiesto fue alterado", "the manifest was altered"));
+    }
+    Ok(manifest)
+}
+
+/// Do kind, place in the chain and positions agree?
+fn check_parts(manifest: &Manifest) -> Result<(), Text> {
+    let Manifest { database, epoch, sequence, kind, from, to, previous, .. } = manifest;
+    if to.database != *database || from.as_ref().is_some_and(|from| from.database != *database) {
+        return Err(text!("las posiciones son de otra base de datos", "the positions are those of another database"));
+    }
+    if *kind == CopyKind::Tail {
+        return if from.is_none() && previous.is_none() {
+            Ok(())
+        } else {
+            Err(text!("una cola no continúa otra copia", "a tail continues no copy"))
+        };
+    }
+    if manifest.name != copy_name(*epoch, *sequence, *kind) {
+        return Err(text!("el nombre no dice época, número y tipo", "the name does not say epoch, number and kind"));
+    }
+    if *sequence == 0 || to.epoch != *epoch || to.sequence != *sequence {
+        return Err(text!("la posición final no es la de esta copia", "the end position is not that of this copy"));
+    }
+    match (kind, from, previous) {
+        (CopyKind::Increment, Some(from), Some(_)) if (from.epoch, from.sequence) < (*epoch, *sequence) => Ok(()),
+        (CopyKind::Increment, ..) => {
+            Err(text!("un incremento debe continuar la copia anterior", "an increment must continue the copy before it"))
+        }
+        (_, None, None) => Ok(()),
+        _ => Err(text!("una copia completa no continúa otra copia", "a full copy continues no copy")),
+    }
+}
+
+fn has_content(manifest: &Manifest, objects: &[Object]) -> Result<(), Text> {
+    let object = &manifest.object;
+    let Ok(index) = objects.binary_search_by(|held| held.name.as_str().cmp(object)) else {
+        return Err(text!("falta el contenido {object}", "the content {object} is missing"));
+    };
+    let (found, expected) = (objects[index].size, manifest.stored.bytes);
+    if found != expected {
+        return Err(text!(
+            "{object} tiene {found} bytes en vez de {expected}",
+            "{object} has {found} bytes instead of {expected}"
+        ));
+    }
+    Ok(())
+}

@@ -3,12 +3,20 @@
 pub mod copies;
 pub mod directory;
 pub mod manifest;
+mod read;
 pub mod seal;
+#[cfg(test)]
+mod tests;
 
 use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
 
-use crate::error::Result;
-use crate::world::Label;
+use crate::config::{Config, TargetSection};
+use crate::error::{Failure, Result};
+use crate::secrets::Secrets;
+use crate::text;
+use crate::world::{Label, World};
 
 /// An object on a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,4 +46,38 @@ pub trait Target: Send + Sync {
 
     /// Removes an object; a missing one is no error.
     fn remove(&self, name: &str) -> Result<()>;
+}
+
+/// The targets of `[mirror]`, in their order. Secrets below `state` are read only when a sealed copy is opened.
+/// Errors: `target_unknown`, `target_kind_not_available`.
+pub fn open(config: &Config, state: &Path, world: &Arc<dyn World>) -> Result<Vec<copies::Copies>> {
+    config.mirror.targets.iter().map(|name| open_one(config, name, state, world)).collect()
+}
+
+fn open_one(config: &Config, name: &str, state: &Path, world: &Arc<dyn World>) -> Result<copies::Copies> {
+    let target: Box<dyn Target> = match config.targets.get(name) {
+        Some(TargetSection::Dir { path }) => Box::new(directory::Directory::new(name, path, world.clone())),
+        Some(TargetSection::Plugin { .. }) => {
+            return Err(Failure::invalid(
+                "target_kind_not_available",
+                text!(
+                    "el destino {name} es un complemento: llega en una versión posterior",
+                    "target {name} is a plugin: that comes in a later version"
+                ),
+            )
+            .hint(text!("use kind = \"dir\" en [targets.{name}]", "use kind = \"dir\" in [targets.{name}]")));
+        }
+        None => {
+            return Err(Failure::invalid(
+                "target_unknown",
+                text!("[mirror] nombra el destino {name}, que no existe", "[mirror] names target {name}, which does not exist"),
+            )
+            .hint(text!("agregue [targets.{name}] a relevo.toml", "add [targets.{name}] to relevo.toml")));
+        }
+    };
+    let identity = config.mirror.identity.clone().map(|reference| -> copies::Identity {
+        let (state, world) = (state.to_owned(), world.clone());
+        Box::new(move || Secrets::open(&state, world.clone())?.resolve(&reference))
+    });
+    Ok(copies::Copies::new(target, &config.store.id, config.mirror.recipients.clone(), identity))
 }
