@@ -55,7 +55,7 @@ pub fn chain(
         }
     });
     let reach = |i: usize| (links.copies[i].manifest.epoch, links.reach[i]);
-    let full = links.furthest_full();
+    let full = links.fulls_by_reach().pop();
     let go_on = resumed.filter(|(position, start)| {
         let here = start.map_or((position.epoch, position.sequence), reach);
         full.is_none_or(|f| here >= reach(f))
@@ -150,14 +150,13 @@ impl<'a> Links<'a> {
         among.into_iter().rev().max_by_key(|i| self.reach[*i])
     }
 
-    /// The usable full copies, oldest first.
-    pub(super) fn fulls(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
-        (0..self.copies.len()).filter(|i| self.copies[*i].manifest.kind == CopyKind::Full && sound(self.copies[*i]))
-    }
-
-    /// The full copy of the highest epoch whose chain reaches furthest; of equals the newest, which has the least to apply.
-    fn furthest_full(&self) -> Option<usize> {
-        self.fulls().max_by_key(|i| (self.copies[*i].manifest.epoch, self.reach[*i]))
+    /// The usable full copies, last the one of the highest epoch whose chain reaches furthest; of equals the newest, which has
+    /// the least to apply.
+    pub(super) fn fulls_by_reach(&self) -> Vec<usize> {
+        let full = |i: &usize| self.copies[*i].manifest.kind == CopyKind::Full && sound(self.copies[*i]);
+        let mut fulls: Vec<usize> = (0..self.copies.len()).filter(full).collect();
+        fulls.sort_by_key(|i| (self.copies[*i].manifest.epoch, self.reach[*i]));
+        fulls
     }
 
     fn path(&self, start: usize) -> Vec<usize> {
