@@ -190,7 +190,8 @@ mod tests {
     fn every_validation_refuses() {
         let good = Config::template(Role::Backup);
         let login = "database = \"BDPdv\"\nlogin = { user = \"sa\", password = \"hunter2\" }";
-        let cases: &[(&[(&str, &str)], &str, &str)] = &[
+        type Changes<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(Changes, &str, &str)] = &[
             (&[("id = \"0001\"", "id = \"\"")], "config_invalid", "store.id"),
             (&[("id = \"0001\"", "id = \"a b\"")], "config_invalid", "store.id"),
             (&[("name = \"CAJA1\"", "name = \"CAJÓN\"")], "config_invalid", "machine.name"),
