@@ -1,12 +1,16 @@
 //! relevo.toml: typed settings, their defaults and why they are so. Unknown keys are errors that name the nearest right one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Role;
+use crate::model::{Role, Side};
+
+mod check;
+mod load;
+mod template;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -281,6 +285,43 @@ pub struct Seats {
 pub struct SetupSection {
     /// Desktop shortcut of the server program, removed on the caja/servidor so that nobody starts it by hand.
     pub shortcut: Option<PathBuf>,
+}
+
+impl Config {
+    /// Age from which a copy needs `--accept-loss` to be promoted.
+    pub fn max_age(&self) -> Duration {
+        self.promote.max_age.unwrap_or(self.mirror.interval.saturating_mul(2))
+    }
+
+    /// The section of one server.
+    pub fn server(&self, side: Side) -> &ServerSection {
+        match side {
+            Side::Main => &self.servers.main,
+            Side::Backup => &self.servers.backup,
+        }
+    }
+
+    /// Folder that SvrBak.txt and VecBak.txt are copied from; on the main machine its own.
+    pub fn main_pdv(&self) -> &Path {
+        self.paths.main_pdv.as_deref().unwrap_or(&self.paths.pdv)
+    }
+}
+
+impl TargetSection {
+    /// Its kind, as relevo.toml writes it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            TargetSection::Dir { .. } => "dir",
+            TargetSection::Plugin { .. } => "plugin",
+        }
+    }
+}
+
+impl ProgramSection {
+    /// This command with the default times.
+    pub fn of(command: Vec<String>) -> ProgramSection {
+        ProgramSection { command, ready_after: default_ready_after(), stop_timeout: default_stop_timeout() }
+    }
 }
 
 fn default_database() -> String {

@@ -18,5 +18,6 @@ pub mod steps; // effects
 pub mod targets; // where copies are kept
 pub mod secrets; // values behind secret:NAME
 pub mod operator; // the person: questions, PIN
+pub mod nearest; // the word a person probably meant
 pub mod text; // both languages of every message
 pub mod world; // the operating system: clock, processes, labelled file changes // one file per command

@@ -12,7 +12,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::resolver::{compile, cyclic, locate};
 use super::{Bundle, ENTRIES, api, engine, fail};
 use crate::error::Failure;
-use crate::script::nearest::nearest;
+use crate::nearest::nearest;
 use crate::text;
 use crate::text::Text;
 

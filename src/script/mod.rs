@@ -7,7 +7,6 @@ pub mod diagnostic;
 mod engine;
 mod fail;
 pub mod lint;
-pub mod nearest;
 mod resolver;
 pub mod shipped;
 pub mod value;

@@ -9,7 +9,7 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel
 use super::bundle::Bundle;
 use super::fail;
 use crate::error::{Failure, Result};
-use crate::script::nearest::nearest;
+use crate::nearest::nearest;
 use crate::text;
 
 /// Resolves the imports of one run.

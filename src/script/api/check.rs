@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Key, Kind, Primitive};
 use crate::error::{Failure, Result};
-use crate::script::nearest::nearest;
+use crate::nearest::nearest;
 use crate::script::value::words;
 use crate::text;
 use crate::text::Text;

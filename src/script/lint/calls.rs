@@ -7,9 +7,9 @@ use rhai::{ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 use serde_json::Value;
 
 use super::{Found, Script};
+use crate::nearest::nearest;
 use crate::script::api::check::{fits, missing_option, unknown_option, wrong_type};
 use crate::script::api::{self, Kind, Primitive};
-use crate::script::nearest::nearest;
 use crate::script::value;
 use crate::text;
 use crate::text::Text;
