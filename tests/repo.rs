@@ -275,9 +275,11 @@ fn only_world_is_unsafe() {
 #[test]
 fn nothing_prints_past_the_output() {
     let mut findings = Vec::new();
-    for (path, code) in rust("src") {
+    // Tests may: a test that cannot run here says so.
+    for (path, code) in rust("src").into_iter().filter(|(path, _)| !path.ends_with("/tests.rs")) {
+        let code = shipped(&code);
         for word in ["println!", "eprintln!", "print!", "eprint!", "dbg!"] {
-            findings.extend(lines_with(&code, word).into_iter().map(|line| format!("{path}:{line}: {word}")));
+            findings.extend(lines_with(code, word).into_iter().map(|line| format!("{path}:{line}: {word}")));
         }
     }
     none(findings, "say it through src/cli/output.rs (it knows --json and the language), or through Watch for progress");
