@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may import: each one only from those before it (docs/architecture.md).
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "text", "error", "model", "config", "progress", "world", "signal", "server", "targets", "plan", "journal", "operator",
-    "secrets", "store", "steps", "script", "cli", "main",
+    "secrets", "store", "facts", "steps", "script", "cli", "main",
 ];
 
 /// Stricter than the order: decisions stay pure, so that a table can test them.
@@ -506,4 +506,23 @@ fn exit_codes_are_on_the_pages() {
             "\n{page} must have one table row `| CODE | …` for each code of relevo::error::Exit, in order\n"
         );
     }
+}
+
+#[test]
+fn tests_named_for_windows_exist() {
+    let gate = read(".ci/run");
+    let named: Vec<&str> = gate.split_whitespace().filter(|word| word.starts_with("cli::")).collect();
+    let exists = |name: &str| {
+        let parts: Vec<&str> = name.split("::").collect();
+        let [folder, file, function] = parts[..] else { return false };
+        let path = format!("tests/{folder}/{file}.rs");
+        root().join(&path).exists() && read(&path).contains(&format!("fn {function}()"))
+    };
+    let missing = named.iter().filter(|name| !exists(name)).map(|name| format!(".ci/run: {name}")).collect();
+    none(missing, "name the test as it is called now, or take it out of on_windows in .ci/run");
+    assert!(
+        (1..=30).contains(&named.len()),
+        "on_windows in .ci/run names {} tests; 1 to 30 fit into the gate's time",
+        named.len()
+    );
 }
