@@ -25,6 +25,9 @@ pub struct StandIn {
     /// PosPdv: pause between tickets, milliseconds
     #[arg(long, default_value_t = 10)]
     pause: u64,
+    /// PosPdv: end when this file appears, as when its cashier closes it
+    #[arg(long)]
+    until: Option<PathBuf>,
     /// PosPdv: end after so many tickets
     #[arg(long)]
     tickets: Option<u64>,
@@ -115,7 +118,8 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA synchronous=FULL")?;
     let mut sold = 0;
-    while !stop.load(Ordering::SeqCst) && arguments.tickets.is_none_or(|most| sold < most) {
+    let closed = || stop.load(Ordering::SeqCst) || arguments.until.as_ref().is_some_and(|file| file.exists());
+    while !closed() && arguments.tickets.is_none_or(|most| sold < most) {
         let (folio, epoch) = ticket(&mut connection, instance, &till, &side, epoch, world)?;
         if let Some(file) = &arguments.acknowledged {
             let line = format!("{}\n", json!({ "folio": folio, "till": till, "epoch": epoch, "server": side }));
