@@ -109,7 +109,7 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
     let variable = |name: &str| std::env::var(name).map_err(|_| Stop::Broken(format!("{name} is not set")));
     let database = instance.join(format!("{}.db", variable("RELEVO_DATABASE")?));
     let (till, side) = (variable("RELEVO_MACHINE")?, variable("RELEVO_SERVER")?);
-    let epoch: u64 = variable("RELEVO_EPOCH")?.parse().map_err(|_| Stop::Broken("RELEVO_EPOCH is not a number".to_owned()))?;
+    let epoch: i64 = variable("RELEVO_EPOCH")?.parse().map_err(|_| Stop::Broken("RELEVO_EPOCH is not a number".to_owned()))?;
     if !database.exists() {
         return Err(Stop::NotServing);
     }
@@ -132,9 +132,9 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
 }
 
 /// One ticket in one transaction: the server must be alive, the holder and not older than what this till knows.
-fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, known: u64, world: &dyn World) -> Result<(i64, u64), Stop> {
+fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, known: i64, world: &dyn World) -> Result<(i64, i64), Stop> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let record: Option<(u64, String, bool)> = tx
+    let record: Option<(i64, String, bool)> = tx
         .query_row("SELECT epoch, holder, awaiting_start FROM relevo_epoch ORDER BY epoch DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .map(Some)
         .or_else(|e| match e {

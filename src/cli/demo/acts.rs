@@ -26,12 +26,14 @@ pub struct Played {
     pub orphans: Value,
 }
 
+/// An act; `usize`: tickets to sell in it, at least.
+type Act = fn(&mut Shop, usize, &mut Played) -> Result<()>;
+
 /// Plays all acts; at least `tickets` tickets are acknowledged.
 pub fn play(shop: &mut Shop, tickets: usize) -> Result<Played> {
     let each = tickets.div_ceil(PHASES).max(1);
     let mut played = Played::default();
-    let acts: [fn(&mut Shop, usize, &mut Played) -> Result<()>; 9] =
-        [open, mirror, sell_on, power_cut, promote, old_main, restore, main_again, prove];
+    let acts: [Act; 9] = [open, mirror, sell_on, power_cut, promote, old_main, restore, main_again, prove];
     for (number, act) in (1..).zip(acts) {
         shop.timeline.act(number);
         let at = shop.timeline.now();

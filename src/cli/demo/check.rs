@@ -205,8 +205,12 @@ mod tests {
             sale(10_004, "CAJA1", 3, "main"),
         ];
         let database = acknowledged.iter().filter(|s| s.folio != 3).map(Sale::key).collect();
-        let told = ["PRINCIPAL", "CAJA1"]
-            .map(|machine| Told { machine: machine.into(), holder: Some("main".into()), epoch: Some(3), runs_open: 0 });
+        let told = ["PRINCIPAL", "CAJA1"].map(|machine| Told {
+            machine: machine.into(),
+            holder: Some("main".into()),
+            epoch: Some(3),
+            runs_open: 0,
+        });
         Evidence {
             orphans: vec![acknowledged[2].clone()],
             acknowledged,

@@ -103,11 +103,11 @@ fn read_main(path: &Path) -> rusqlite::Result<(BTreeSet<Key>, BTreeMap<u64, Stri
     let connection = open(path)?;
     let tickets = connection
         .prepare("SELECT Folio, Caja, Epoca FROM Ventas")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs())))?
         .collect::<rusqlite::Result<_>>()?;
     let holders = connection
         .prepare("SELECT epoch, holder FROM relevo_epoch")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     Ok((tickets, holders))
 }

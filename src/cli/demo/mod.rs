@@ -83,7 +83,8 @@ pub fn main(session: &Session, arguments: &Demo) -> u8 {
 
 fn perform(session: &Session, arguments: &Demo, layout: &Layout) -> Result<report::Report> {
     let exe = std::env::current_exe().map_err(|e| {
-        Failure::failed("demo_step_failed", text!("no se encuentra el propio programa", "the own program cannot be found")).cause(e)
+        Failure::failed("demo_step_failed", text!("no se encuentra el propio programa", "the own program cannot be found"))
+            .cause(e)
     })?;
     let tickets = arguments.tickets;
     // A few tickets are sold at a pace that a person can follow, many as fast as it goes.
@@ -121,8 +122,9 @@ fn prepare(arguments: &Demo) -> Result<Folder> {
     }
     let Some(dir) = &arguments.dir else {
         let temporary = tempfile::Builder::new().prefix("relevo-demo-").tempdir();
-        let dir = temporary
-            .map_err(|e| Failure::io(text!("no se pudo crear una carpeta en", "could not create a folder in"), &std::env::temp_dir(), &e))?;
+        let dir = temporary.map_err(|e| {
+            Failure::io(text!("no se pudo crear una carpeta en", "could not create a folder in"), &std::env::temp_dir(), &e)
+        })?;
         return Ok(Folder { layout: Layout { dir: dir.keep() }, found: false });
     };
     let unusable = |e: std::io::Error| Failure::io(text!("no se pudo usar", "could not use"), dir, &e);

@@ -162,7 +162,8 @@ impl Report {
     /// How to go on with a folder that is kept.
     fn by_hand(&self, lang: Lang) -> Vec<String> {
         let (dir, exe) = (self.layout.dir.display(), self.exe.display());
-        let call = |machine: Machine, verb: &str| format!("  \"{exe}\" --store \"{}\" {verb}", self.layout.store(machine).display());
+        let call =
+            |machine: Machine, verb: &str| format!("  \"{exe}\" --store \"{}\" {verb}", self.layout.store(machine).display());
         vec![
             text!(
                 "Todo quedó en {dir}, detenido. Para seguir a mano (las cajas se cierran con Ctrl-C):",

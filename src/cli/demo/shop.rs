@@ -147,7 +147,8 @@ impl<'a> Shop<'a> {
             }
             if last.elapsed() > PATIENCE {
                 let silent = self.tills.iter().find(|till| self.count(till.machine) <= till.before).or(self.tills.first());
-                let (machine, log) = silent.map_or((Machine::Caja, self.layout.log(Machine::Caja)), |t| (t.machine, t.log.clone()));
+                let (machine, log) =
+                    silent.map_or((Machine::Caja, self.layout.log(Machine::Caja)), |t| (t.machine, t.log.clone()));
                 let what = text!("no vende", "it does not sell");
                 return Err(failed(machine, &["launch", "--program", "pospdv"], &log, what, None));
             }
@@ -166,7 +167,8 @@ impl<'a> Shop<'a> {
                     Ok(Some(status)) if status.code() == Some(i32::from(expected.code())) => {}
                     Ok(Some(status)) => {
                         let (code, wanted) = (status.code().unwrap_or(-1), expected.code());
-                        let what = text!("terminó con {code}; se esperaba {wanted}", "it ended with {code}, {wanted} was expected");
+                        let what =
+                            text!("terminó con {code}; se esperaba {wanted}", "it ended with {code}, {wanted} was expected");
                         let object = last_object(&till.log.with_extension("json"));
                         return Err(failed(till.machine, &["launch", "--program", "pospdv"], &till.log, what, object.as_ref()));
                     }
@@ -290,7 +292,8 @@ impl<'a> Shop<'a> {
         for till in Machine::TILLS {
             let file = self.layout.close(till);
             // One that cannot be asked is ended by force, one whose file stays says so when it is started by hand.
-            let _ = if close && self.layout.machine(till).is_dir() { std::fs::write(file, b"") } else { std::fs::remove_file(file) };
+            let _ =
+                if close && self.layout.machine(till).is_dir() { std::fs::write(file, b"") } else { std::fs::remove_file(file) };
         }
     }
 
@@ -305,7 +308,8 @@ impl<'a> Shop<'a> {
     fn stop_server(&self, server: &ProcessId, patience: Duration) -> Result<()> {
         self.session.world.stop(Label::ServiceStop, server, patience).map_err(|e| {
             let pid = server.pid;
-            Failure::failed("demo_step_failed", text!("no se pudo cerrar el proceso {pid}", "could not stop process {pid}")).cause(e)
+            Failure::failed("demo_step_failed", text!("no se pudo cerrar el proceso {pid}", "could not stop process {pid}"))
+                .cause(e)
         })
     }
 
@@ -372,4 +376,3 @@ fn eprint_line(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{line}");
 }
-

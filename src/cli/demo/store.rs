@@ -142,12 +142,14 @@ pub fn furnish(layout: &Layout, exe: &Path, pause: u64) -> Result<()> {
     for machine in Machine::ALL {
         write(&layout.store(machine).join("relevo.toml"), &settings(layout, exe, machine, pause)?)?;
     }
-    let (main, backup) = (words(&layout.instance(Side::Main))?, words(&layout.instance(Side::Backup))?);
+    let (main, backup) = (layout.instance(Side::Main), layout.instance(Side::Backup));
+    let (main, backup) = (words(&main)?, words(&backup)?);
     write(&layout.pdv(Machine::Main).join("SvrBak.txt"), &format!("principal={main}\r\nrespaldo={backup}\r\n"))?;
     let database = layout.database(Side::Main);
     create_database(&database).map_err(|e| {
         let shown = database.display();
-        Failure::failed("demo_database", text!("no se pudo crear la base {shown}", "could not create the database {shown}")).cause(e)
+        Failure::failed("demo_database", text!("no se pudo crear la base {shown}", "could not create the database {shown}"))
+            .cause(e)
     })
 }
 

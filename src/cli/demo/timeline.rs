@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::model::Side;
-use crate::text::{Lang, Text};
 use crate::text;
+use crate::text::{Lang, Text};
 
 /// Columns of the picture.
 const WIDTH: usize = 64;
