@@ -198,7 +198,8 @@ fn sell(shop: &mut Shop, name: &str, wanted: usize) -> Result<()> {
 fn copied(shop: &Shop, copy: &Value, kind: &str) -> Result<()> {
     expect(shop, Machine::Main, &["mirror"], copy, "kind", &Value::from(kind))?;
     let kib = copy["bytes"].as_u64().unwrap_or(0) >> 10;
-    let reason = copy["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let reason =
+        copy["reason"].as_str().filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default();
     let copy = if kind == "full" { text!("copia completa", "full copy") } else { text!("copia incremental", "increment") };
     let Text { es, en } = copy;
     say_result(shop, text!("{es}{reason}: {kib} KiB", "{en}{reason}: {kib} KiB"));

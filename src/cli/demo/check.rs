@@ -118,6 +118,7 @@ impl Evidence {
         let astray: Vec<&str> = self.told.iter().filter(|told| !told.agrees()).map(|told| told.machine.as_str()).collect();
         let machines = if astray.is_empty() { "—".to_owned() } else { astray.join(", ") };
         let (main, backup) = (yes_no(self.main_opens), yes_no(self.backup_opens));
+        let (Text { es: main_es, en: main_en }, Text { es: backup_es, en: backup_en }) = (main, backup);
         vec![
             Check {
                 name: "I1",
@@ -160,8 +161,8 @@ impl Evidence {
                 name: "databases",
                 ok: self.main_opens && !self.backup_opens,
                 text: text!(
-                    "SQLite abre la base del principal ({main}) y no la del respaldo ({backup})",
-                    "stock SQLite opens main's database ({main}) and not the standby ({backup})"
+                    "cualquier SQLite abre la base del principal: {main_es}; la del respaldo, que espera copias: {backup_es}",
+                    "stock SQLite opens main's database: {main_en}; the standby, as it must not: {backup_en}"
                 ),
             },
         ]
@@ -183,8 +184,8 @@ fn shown<T: ToString>(set: &BTreeSet<T>) -> String {
     if words.is_empty() { "—".to_owned() } else { words.join(", ") }
 }
 
-fn yes_no(yes: bool) -> &'static str {
-    if yes { "✓" } else { "✗" }
+fn yes_no(yes: bool) -> Text {
+    if yes { text!("sí", "yes") } else { text!("no", "no") }
 }
 
 #[cfg(test)]

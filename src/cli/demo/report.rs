@@ -104,7 +104,7 @@ impl Report {
             "duplicated": self.evidence.duplicated().len(),
             "outage_ms": self.outage_ms,
             "checks": checks,
-            "timeline": self.timeline.entries,
+            "timeline": self.timeline.in_order(),
         });
         if let Some(failure) = broken {
             object["error"] = failure.to_json(lang);

@@ -91,7 +91,8 @@ impl<'a> Shop<'a> {
             }
             std::thread::sleep(LOOK_EVERY);
         };
-        self.timeline.note(&format!("{}.{}", machine.folder(), words.join(" ")), at);
+        let name: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with("--")).collect();
+        self.timeline.note(&format!("{}.{}", machine.folder(), name.join("_")), at);
         let object = last_object(&log.with_extension("json"));
         let (code, wanted) = (status.code().unwrap_or(-1), expected.code());
         if code != i32::from(wanted) {
@@ -375,4 +376,32 @@ pub fn failed(machine: Machine, words: &[&str], log: &Path, what: Text, object: 
 fn eprint_line(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_shows_what_the_verb_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("07-promote.log");
+        let lines: Vec<String> = (1..=20).map(|number| format!("line {number}\n")).collect();
+        std::fs::write(&log, lines.concat()).unwrap();
+        std::fs::write(
+            log.with_extension("json"),
+            "progress\n{\"ok\":false,\"error\":{\"kind\":\"main_serves\",\"message\":\"main serves\",\"causes\":[\"CAJA2\"]}}\n",
+        )
+        .unwrap();
+        let object = last_object(&log.with_extension("json"));
+        let what = || text!("terminó con 4", "it ended with 4");
+        let told = failed(Machine::Caja, &["promote"], &log, what(), object.as_ref());
+        assert_eq!(
+            (told.kind.as_str(), told.message.en.as_str()),
+            ("demo_step_failed", "relevo promote on CAJA1: it ended with 4")
+        );
+        assert_eq!(told.causes, ["main_serves: main serves", "CAJA2"]);
+        let silent = failed(Machine::Caja, &["promote"], &log, what(), None);
+        assert_eq!((silent.causes.len(), silent.causes[TAIL - 1].as_str()), (TAIL, "line 20"));
+    }
 }

@@ -53,7 +53,7 @@ impl Phase {
 #[derive(Debug)]
 pub struct Timeline {
     began: Instant,
-    /// What happened, in order.
+    /// What happened, in the order in which it was over.
     pub entries: Vec<Entry>,
     phases: Vec<(u64, Side, Phase)>,
     acts: Vec<(u64, u8)>,
@@ -81,6 +81,13 @@ impl Timeline {
     pub fn note(&mut self, name: &str, at_ms: u64) {
         let took_ms = self.now().saturating_sub(at_ms);
         self.entries.push(Entry { name: name.to_owned(), at_ms, took_ms });
+    }
+
+    /// What happened, in the order in which it began; an act stands before its parts.
+    pub fn in_order(&self) -> Vec<Entry> {
+        let mut entries = self.entries.clone();
+        entries.sort_by_key(|entry| (entry.at_ms, std::cmp::Reverse(entry.took_ms)));
+        entries
     }
 
     /// An act begins.
