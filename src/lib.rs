@@ -12,7 +12,11 @@ pub mod progress; // reports of long work, Ctrl-C
 pub mod script; // the Rhai host
 pub mod server; // database servers
 pub mod signal; // SvrBak.txt, PosBak.txt, VecBak.txt, FecBak.txt, the authorisation string
+pub mod store; // an opened store directory
+pub mod facts; // what is observed, for status, scripts and plans
 pub mod steps; // effects
 pub mod targets; // where copies are kept
+pub mod secrets; // values behind secret:NAME
+pub mod operator; // the person: questions, PIN
 pub mod text; // both languages of every message
 pub mod world; // the operating system: clock, processes, labelled file changes // one file per command

@@ -9,9 +9,9 @@ use std::sync::Mutex;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 
-use crate::error::{Failure, Result};
+use crate::error::{Exit, Failure, Result};
 use crate::text;
-use crate::text::{Lang, Text};
+use crate::text::Lang;
 use crate::world::{self, Label, World};
 
 /// The person, or nobody.
@@ -31,17 +31,11 @@ impl Operator {
         Operator { lang, interactive, pin: Mutex::new(None) }
     }
 
-    /// Reads the PIN from an inherited file descriptor (0 = standard input).
+    /// Takes the PIN from an inherited file descriptor (0 = standard input).
     pub fn read_pin(&self, fd: i32) -> Result<()> {
-        let unreadable = |e: &dyn std::fmt::Display| {
-            Failure::new(crate::error::Exit::Usage, "pin_unreadable", text!("no se pudo leer el PIN del descriptor {fd}", "could not read the PIN from descriptor {fd}"))
-                .cause(e)
-        };
-        let file = world::inherited_fd(fd).map_err(|e| unreadable(&e))?;
-        let mut line = String::new();
-        std::io::BufReader::new(file).read_line(&mut line).map_err(|e| unreadable(&e))?;
+        let line = line_from(fd)?;
         if let Ok(mut pin) = self.pin.lock() {
-            *pin = Some(line.trim_end_matches(['\r', '\n']).to_owned());
+            *pin = Some(line);
         }
         Ok(())
     }
@@ -85,6 +79,16 @@ impl Operator {
     }
 }
 
+/// One line from an inherited file descriptor, without its end.
+pub fn line_from(fd: i32) -> Result<String> {
+    let unreadable = |e: std::io::Error| {
+        Failure::new(Exit::Usage, "pin_unreadable", text!("no se pudo leer del descriptor {fd}", "could not read from descriptor {fd}")).cause(e)
+    };
+    let mut line = String::new();
+    std::io::BufReader::new(world::inherited_fd(fd).map_err(unreadable)?).read_line(&mut line).map_err(unreadable)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// Name of the person's account, for the journal.
 fn user_name() -> String {
     ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "?".to_owned())
@@ -116,9 +120,4 @@ fn check_pin(state: &Path, pin: &str) -> Result<bool> {
     let hash = value["argon2id"].as_str().ok_or_else(no_pin)?;
     let hash = PasswordHash::new(hash).map_err(|_| no_pin())?;
     Ok(argon2::Argon2::default().verify_password(pin.as_bytes(), &hash).is_ok())
-}
-
-/// Shows a message to the person where there is no terminal of our own: a window where the system has one.
-pub fn show(lang: Lang, title: &Text, message: &str) {
-    world::show_window(title.get(lang), message);
 }

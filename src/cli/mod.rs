@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::error::Exit;
-use crate::model::Program;
-use crate::model::Role;
 use crate::text::Lang;
-use crate::world::{self, World};
+use crate::world;
 
 mod api;
 mod check;
@@ -49,6 +48,9 @@ struct Arguments {
     /// One JSON object on standard output
     #[arg(long, global = true)]
     json: bool,
+    /// Read the store PIN of an authorised person from this file descriptor (0: standard input)
+    #[arg(long, global = true, value_name = "N")]
+    pin_fd: Option<i32>,
     /// Say more; twice: even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -105,7 +107,8 @@ enum Verb {
 
 /// Parses the command line, carries it out, returns the exit code.
 pub fn main() -> u8 {
-    let world = world::real();
+    // Closures get names from a per-process seed otherwise, and traces of two runs could not be compared.
+    let _ = rhai::config::hashing::set_ahash_seed(Some([1, 2, 3, 4]));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -113,5 +116,57 @@ pub fn main() -> u8 {
             return if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() };
         }
     };
-    run(arguments, world)
+    let world = world::real();
+    if let Verb::StandIn(stand_in) = &arguments.verb {
+        return stand_in::main(stand_in, &world);
+    }
+    log_to_stderr(arguments.verbose);
+    let stop = Arc::new(AtomicBool::new(false));
+    let output = Output { lang: arguments.lang.or_else(world::system_lang).unwrap_or(Lang::Es), json: arguments.json };
+    if let Err(error) = world::on_interrupt(stop.clone()) {
+        tracing::warn!(%error, "Ctrl-C will end this process at once");
+    }
+    let session = Session { dir: arguments.store, output, world, stop, pin_fd: arguments.pin_fd };
+    let code = run(&session, &arguments.verb);
+    if world::own_console() {
+        // A double-clicked icon: the window would vanish with its words.
+        output.wait_for_key();
+    }
+    code
+}
+
+fn run(session: &Session, verb: &Verb) -> u8 {
+    match verb {
+        Verb::Demo(arguments) => demo::main(session, arguments),
+        Verb::Init(arguments) => init::main(session, arguments),
+        Verb::Doctor => doctor::main(session),
+        Verb::Setup(arguments) => setup::main(session, arguments),
+        Verb::Launch(arguments) => launch::main(session, arguments),
+        Verb::Mirror(arguments) => primitive::mirror(session, arguments),
+        Verb::Promote(arguments) => primitive::promote(session, arguments),
+        Verb::Restore(arguments) => primitive::restore(session, arguments),
+        Verb::Status => status::main(session),
+        Verb::Runs(arguments) => runs::main(session, arguments),
+        Verb::Resume(arguments) => resume::main(session, arguments),
+        Verb::Undo(arguments) => undo::main(session, arguments),
+        Verb::Orphans => orphans::main(session),
+        Verb::Check => check::main(session),
+        Verb::Api(arguments) => api::main(session, arguments),
+        Verb::Target(arguments) => target::main(session, arguments),
+        Verb::Secret(arguments) => secret::main(session, arguments),
+        Verb::Completions(arguments) => completions::main(arguments),
+        Verb::StandIn(arguments) => stand_in::main(arguments, &session.world),
+        #[cfg(debug_assertions)]
+        Verb::Labels => labels::main(),
+    }
+}
+
+/// `-v`: what happens, with run id and step; nothing otherwise, since messages for people go their own way.
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::ERROR,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -64,13 +64,23 @@ impl Output {
         exit.code()
     }
 
-    /// A failure on standard error; in a window where relevo has no console of its own.
+    /// A failure on standard error; in a window too where relevo has no terminal that stays.
     pub fn failure(&self, failure: &Failure) {
         let shown = failure.render(self.lang);
         let _ = write!(std::io::stderr(), "{shown}");
         if crate::world::own_console() {
             crate::world::show_window("relevo", &shown);
         }
+    }
+
+    /// Keeps the window of a double-clicked icon open until somebody has read it.
+    pub fn wait_for_key(&self) {
+        let words = match self.lang {
+            Lang::Es => "Oprima Entrar para cerrar.",
+            Lang::En => "Press Enter to close.",
+        };
+        let _ = write!(std::io::stderr(), "{words}");
+        let _ = std::io::stdin().read_line(&mut String::new());
     }
 
     /// Bars on a terminal, a line every few seconds elsewhere; both on standard error.

@@ -52,6 +52,8 @@ pub enum Step {
     Mirror { full: bool, apply: bool, target: Option<String> },
     /// Bring SvrBak.txt and VecBak.txt from main.
     FetchSignals,
+    /// Make this terminal the caja/servidor.
+    MarkTerminal,
     /// Bring PosBak.txt into line.
     SyncMarker,
     /// Write SvrBak.txt and VecBak.txt (setup; an authorised person).
@@ -71,7 +73,7 @@ pub enum Step {
     /// Remove a file below the script roots.
     RemoveFile { path: String },
     /// Tell the person something.
-    Notify { text: String },
+    Notify { text: Text },
 }
 
 /// Can a step be taken back?
@@ -91,6 +93,11 @@ impl Step {
             Ok(serde_json::Value::Object(fields)) => fields.get("step").and_then(|v| v.as_str()).unwrap_or_default().to_owned(),
             _ => String::new(),
         }
+    }
+
+    /// Does it only ask, so that a resumed run asks again?
+    pub fn is_check(&self) -> bool {
+        matches!(self, Step::AskMain { .. } | Step::ProveNobody)
     }
 
     /// Whether undo gives back the state before.
@@ -186,6 +193,7 @@ impl Step {
             Step::StopProgram { program } => text!("cerrar {program}", "close {program}"),
             Step::Mirror { .. } => text!("respaldar", "mirror"),
             Step::FetchSignals => text!("copiar SvrBak.txt y VecBak.txt", "copy SvrBak.txt and VecBak.txt"),
+            Step::MarkTerminal => text!("marcar esta terminal como caja/servidor (PosBak.txt)", "make this terminal the caja/servidor (PosBak.txt)"),
             Step::SyncMarker => text!("poner PosBak.txt al día", "bring PosBak.txt into line"),
             Step::WriteSignals { main, backup, .. } => {
                 text!(
@@ -200,7 +208,7 @@ impl Step {
             Step::CopyFile { from, to } => text!("copiar {from} a {to}", "copy {from} to {to}"),
             Step::WriteFile { path, .. } => text!("escribir {path}", "write {path}"),
             Step::RemoveFile { path } => text!("borrar {path}", "remove {path}"),
-            Step::Notify { text } => text!("avisar: {text}", "tell: {text}"),
+            Step::Notify { text } => Text { es: format!("avisar: {}", text.es), en: format!("tell: {}", text.en) },
         }
     }
 }

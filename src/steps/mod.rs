@@ -58,6 +58,7 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
         Step::Mirror { full, apply, target } => mirror::mirror(cx, *full, *apply, target.as_deref()),
         Step::FetchSignals => signals::fetch(cx),
         Step::SyncMarker => signals::sync_marker(cx),
+        Step::MarkTerminal => signals::mark_terminal(cx),
         Step::WriteSignals { main, backup, valid_until } => signals::write(cx, main, backup, valid_until.as_deref()),
         Step::Identify => setup::identify(cx),
         Step::RemoveShortcut => setup::remove_shortcut(cx),
@@ -67,7 +68,7 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
         Step::WriteFile { path, text } => files::write(cx, path, text),
         Step::RemoveFile { path } => files::remove(cx, path),
         Step::Notify { text } => {
-            cx.watch.note(crate::text::Text::same(text));
+            cx.watch.note(text.clone());
             Ok(Value::Null)
         }
     }

@@ -1,0 +1,69 @@
+//! `relevo status`: one look at the store from this machine. Exit 0 whatever the verdict.
+
+use serde_json::Value;
+
+use super::output::age;
+use super::session::Session;
+use crate::error::Result;
+use crate::facts;
+use crate::text;
+
+/// Shows it.
+pub fn main(session: &Session) -> u8 {
+    match look(session) {
+        Ok(facts) if session.output.json => {
+            session.output.object(&facts);
+            0
+        }
+        Ok(facts) => {
+            show(session, &facts);
+            0
+        }
+        Err(failure) => session.output.finish("status", None, Err(failure)),
+    }
+}
+
+fn look(session: &Session) -> Result<Value> {
+    let store = session.store()?;
+    let mut facts = facts::facts(&store)?;
+    facts["bundle"] = session.bundle(&store.dir).map_or(Value::Null, |b| Value::from(b.hash.to_string()));
+    let lang = session.output.lang;
+    let verdict = facts::verdict(&store, None)?;
+    facts["verdict"]["message"] = Value::from(verdict.message.get(lang));
+    Ok(facts)
+}
+
+fn show(session: &Session, facts: &Value) {
+    let out = &session.output;
+    let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let (store, machine, role) = (word(&facts["store"]), word(&facts["machine"]), word(&facts["role"]));
+    out.say(&text!("Sucursal {store} · equipo {machine} ({role})", "Store {store} · machine {machine} ({role})"));
+    let (holder, epoch) = (word(&facts["holder"]), &facts["epoch"]);
+    let serving = facts["serving"].as_str().unwrap_or("-");
+    out.say(&text!("En servicio: {holder} (época {epoch}) · atendiendo: {serving}", "In service: {holder} (epoch {epoch}) · serving: {serving}"));
+    for side in ["main", "backup"] {
+        let server = &facts[side];
+        let (instance, state) = (word(&server["instance"]), word(&server["state"]));
+        let reach = if server["reachable"] == true { "" } else { " ✗" };
+        let sequence = server["position"]["sequence"].as_u64().map_or("-".to_owned(), |s| s.to_string());
+        out.say(&text!("  {side}: {instance} · {state}{reach} · copia {sequence}", "  {side}: {instance} · {state}{reach} · copy {sequence}"));
+    }
+    let mirror = &facts["mirror"];
+    match (mirror["age_s"].as_u64(), mirror["verified_age_s"].as_u64()) {
+        (Some(last), Some(verified)) => {
+            let (last, verified) = (age(last), age(verified));
+            out.say(&text!("Última copia verificada: hace {verified} (última copia: hace {last})", "Last verified copy: {verified} ago (last copy: {last} ago)"));
+        }
+        (Some(last), None) => {
+            let last = age(last);
+            out.say(&text!("Última copia: hace {last}; ninguna verificada", "Last copy: {last} ago; none verified"));
+        }
+        _ => out.say(&text!("Todavía no hay copias", "There are no copies yet")),
+    }
+    let mark = if facts["verdict"]["ok"] == true { "✓" } else { "✗" };
+    out.line(format!("{mark} {}", word(&facts["verdict"]["message"])));
+    for run in facts["runs_open"].as_array().into_iter().flatten() {
+        let (id, verb, state) = (word(&run["id"]), word(&run["verb"]), word(&run["state"]));
+        out.say(&text!("Corrida abierta: {verb} {state} ({id})", "Open run: {verb} {state} ({id})"));
+    }
+}

@@ -1,0 +1,137 @@
+//! The primitive promote: takes the locks, gathers the facts, lets plan/promote.rs decide, performs the steps.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::error::{Failure, Result};
+use crate::facts;
+use crate::model::{DatabaseState, Look, Ticket};
+use crate::plan::promote::{PromoteFacts, TillsKnow, promote as decide};
+use crate::plan::saga::Saga;
+use crate::steps::run::Run;
+use crate::steps::{locks, mirror};
+use crate::store::Store;
+use crate::text;
+
+/// How often main is asked before it counts as failed.
+const PROBES: u32 = 3;
+
+/// `promote(#{ accept_loss, reason })`
+pub fn promote(run: &Run, options: &Value) -> Result<Value> {
+    refuse_inside_launch(run, "promote")?;
+    let _locks = if run.is_planning() { None } else { Some(locks::for_role_change(&run.store, "promote", &run.watch)?) };
+    let accept = options["accept_loss"].as_bool().unwrap_or(false);
+    let reason = options["reason"].as_str().unwrap_or("").to_owned();
+    run.saga("promote", options.clone(), || plan(run, accept.then_some(reason)))
+}
+
+/// A role change is a run of its own: a launch offers it and ends first.
+pub fn refuse_inside_launch(run: &Run, what: &str) -> Result<()> {
+    if run.log()?.verb != "launch" {
+        return Ok(());
+    }
+    Err(Failure::invalid("not_inside_launch", text!("{what} no se llama dentro de un launch", "{what} is not called inside a launch"))
+        .hint(text!("startup.rhai devuelve #{{ next: \"promote\" }} y relevo lo hace aparte", "startup.rhai returns #{{ next: \"promote\" }} and relevo does it apart")))
+}
+
+fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {
+    let store = &run.store;
+    let (main, main_failed) = probe(store, run)?;
+    let backup = store.backup.look()?;
+    let (reach, gaps) = mirror::reach(store, &backup)?;
+    let doubt = facts::licence_doubt(store)?;
+    let too_old = reach.as_ref().is_none_or(|r| r.age_s > store.config.max_age().as_secs());
+    let needs_word = doubt.is_some() || (accept_loss.is_some() && !main.answers() && (too_old || !gaps.is_empty()));
+    let authorised = if needs_word && !run.is_planning() { authorise(store, accept_loss.as_deref())? } else { None };
+    let facts = PromoteFacts {
+        run: run.id,
+        role: store.config.machine.role,
+        licence: facts::licence_of_backup(store)?,
+        doubt,
+        authorised: authorised.is_some() || (needs_word && run.is_planning()),
+        accept_loss,
+        operating: if main.reachable { store.main.sessions()? } else { Vec::new() },
+        main,
+        main_failed,
+        backup,
+        tills: tills(store, reach.as_ref().and_then(|r| r.last_folio))?,
+        reach,
+        gaps,
+        max_age_s: store.config.max_age().as_secs(),
+        folio_gap: store.config.promote.folio_gap,
+        remembered: store.remembered().map(|r| r.epoch),
+    };
+    let mut saga = decide(&facts)?;
+    if let Some(who) = authorised {
+        let reason = facts.accept_loss.clone().unwrap_or_default();
+        saga.because.push(text!("autorizó {who}: {reason}", "authorised by {who}: {reason}"));
+    }
+    Ok(saga)
+}
+
+fn authorise(store: &Store, reason: Option<&str>) -> Result<Option<String>> {
+    let who = store.operator.authorise(&store.state)?;
+    if let Some(who) = &who {
+        tracing::warn!(who, reason, "authorised");
+    }
+    Ok(who)
+}
+
+/// Asks main three times over `[promote] probe_for`; the first answer ends it.
+fn probe(store: &Store, run: &Run) -> Result<(Look, bool)> {
+    let pause = store.config.promote.probe_for / (PROBES - 1);
+    let mut look = store.main.look()?;
+    for _ in 1..PROBES {
+        if has_a_tail(&look) {
+            return Ok((look, false));
+        }
+        run.watch.note(text!("el servidor principal no responde; se vuelve a intentar", "main does not answer; trying again"));
+        let until = Instant::now() + pause;
+        while Instant::now() < until {
+            run.watch.check()?;
+            std::thread::sleep(Duration::from_millis(20).min(pause));
+        }
+        look = store.main.look()?;
+    }
+    let failed = !has_a_tail(&look);
+    Ok((look, failed))
+}
+
+/// Main can give what it has last, or even serves: that is no failed main.
+fn has_a_tail(look: &Look) -> bool {
+    look.serving || (look.reachable && matches!(look.state, DatabaseState::Open | DatabaseState::Fenced))
+}
+
+/// What the tills' own files say beyond `last_folio`.
+fn tills(store: &Store, last_folio: Option<i64>) -> Result<Option<TillsKnow>> {
+    let files = &store.config.promote.acknowledged;
+    let (mut highest, mut beyond, mut read) = (None, BTreeSet::new(), 0);
+    for file in files {
+        let Ok(body) = std::fs::read_to_string(file) else { continue };
+        read += 1;
+        for folio in body.lines().filter_map(folio) {
+            highest = highest.max(Some(folio));
+            if last_folio.is_none_or(|last| folio > last) {
+                beyond.insert(folio);
+            }
+        }
+    }
+    Ok(highest.map(|last_folio| TillsKnow { last_folio, beyond: beyond.len() as u64, complete: read == files.len() }))
+}
+
+/// A line that was cut in two by a power cut is no ticket.
+fn folio(line: &str) -> Option<i64> {
+    serde_json::from_str::<Value>(line).ok()?["folio"].as_i64()
+}
+
+/// The tickets that tills this machine can read have acknowledged, for a report where the old main's disk never comes back.
+pub fn acknowledged(store: &Store) -> Vec<Ticket> {
+    let bodies = store.config.promote.acknowledged.iter().filter_map(|file| std::fs::read_to_string(file).ok());
+    let mut tickets = Vec::new();
+    for body in bodies {
+        tickets.extend(body.lines().filter_map(|line| serde_json::from_str::<Ticket>(line).ok()));
+    }
+    tickets
+}

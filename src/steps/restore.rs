@@ -1,0 +1,31 @@
+//! The primitive restore: takes the locks, gathers the facts, lets plan/restore.rs decide, performs the steps.
+
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::plan::restore::{RestoreFacts, restore as decide};
+use crate::plan::saga::Saga;
+use crate::steps::run::Run;
+use crate::steps::{locks, promote};
+
+/// `restore(#{})`
+pub fn restore(run: &Run, options: &Value) -> Result<Value> {
+    promote::refuse_inside_launch(run, "restore")?;
+    let _locks = if run.is_planning() { None } else { Some(locks::for_role_change(&run.store, "restore", &run.watch)?) };
+    run.saga("restore", options.clone(), || plan(run))
+}
+
+fn plan(run: &Run) -> Result<Saga> {
+    let store = &run.store;
+    let main = store.main.look()?;
+    let facts = RestoreFacts {
+        run: run.id,
+        role: store.config.machine.role,
+        operating_main: if main.reachable { store.main.sessions()? } else { Vec::new() },
+        main,
+        operating: store.backup.sessions()?,
+        backup: store.backup.look()?,
+        database: format!("{}.db", store.config.servers.main.database),
+    };
+    decide(&facts)
+}

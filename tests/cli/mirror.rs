@@ -1,0 +1,84 @@
+//! `relevo mirror`
+
+use crate::harness::{Options, Shop};
+
+#[test]
+fn seed_increment_skip_and_what_status_says() {
+    let shop = Shop::new();
+    let seed = shop.json("main", &["mirror"]).expect(0).json();
+    assert_eq!((seed["kind"].as_str(), seed["sequence"].as_u64(), seed["applied"].as_bool()), (Some("full"), Some(1), Some(true)), "{seed}");
+    shop.sell("main", "CAJA2", 3);
+    let increment = shop.json("main", &["mirror"]).expect(0).json();
+    assert_eq!((increment["kind"].as_str(), increment["sequence"].as_u64()), (Some("increment"), Some(2)), "{increment}");
+    assert!(increment["bytes"].as_u64() < seed["bytes"].as_u64());
+    let skip = shop.json("main", &["mirror"]).expect(0).json();
+    assert_eq!(skip["kind"], "skip");
+
+    let status = shop.status("main");
+    assert_eq!((status["holder"].as_str(), status["epoch"].as_u64()), (Some("main"), Some(1)), "{status}");
+    assert_eq!(status["main"]["state"], "open");
+    assert_eq!(status["backup"]["state"], "standby");
+    assert_eq!(status["backup"]["position"]["sequence"], 2);
+    assert!(status["mirror"]["verified_age_s"].is_u64());
+    assert_eq!(status["runs_open"], serde_json::json!([]));
+}
+
+#[test]
+fn plan_changes_nothing() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror", "--plan"]).expect(0);
+    let listed = shop.json("main", &["target", "list"]).expect(0).json();
+    assert_eq!(listed["targets"][0]["copies"], serde_json::json!([]));
+    assert!(!shop.database("caja").exists());
+}
+
+#[test]
+fn the_caja_applies_and_notes_the_age() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    let applied = shop.json("caja", &["mirror"]).expect(0).json();
+    assert_eq!(applied["verified"], true, "{applied}");
+    let fecbak = std::fs::read_to_string(shop.path("caja", "pdv/FecBak.txt")).unwrap();
+    assert!(fecbak.contains('T') && fecbak.trim().len() >= 25, "{fecbak}");
+}
+
+#[test]
+fn a_till_does_not_mirror_and_a_licence_is_needed() {
+    let shop = Shop::new();
+    assert_eq!(shop.json("till2", &["mirror"]).expect(4).kind(), "not_on_a_till");
+    let shop = Shop::with(&Options { licence: Some("0000000100".to_owned()), ..Options::default() });
+    assert_eq!(shop.json("main", &["mirror"]).expect(4).kind(), "mirror_not_authorised");
+}
+
+#[test]
+fn target_list_verify_get() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    shop.sell("main", "CAJA2", 2);
+    shop.json("main", &["mirror"]).expect(0);
+    let listed = shop.json("caja", &["target", "list"]).expect(0).json();
+    let copies = listed["targets"][0]["copies"].as_array().unwrap().clone();
+    assert_eq!(copies.len(), 2);
+    let verified = shop.json("caja", &["target", "verify"]).expect(0).json();
+    assert_eq!(verified["targets"][0]["ok"], true, "{verified}");
+    let file = shop.path("caja", "restored.db");
+    let name = copies[0]["name"].as_str().unwrap();
+    shop.json("caja", &["target", "get", name, &file.display().to_string()]).expect(0);
+    assert_eq!(shop.tickets(&file).len(), 5);
+}
+
+#[test]
+fn a_damaged_copy_is_named_and_the_next_mirror_begins_a_new_chain() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    let folder = shop.path("caja", "copias/0142");
+    let content = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().is_some_and(|e| e == "zst")).unwrap();
+    let mut bytes = std::fs::read(&content).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xFF;
+    std::fs::write(&content, bytes).unwrap();
+    let failed = shop.json("caja", &["target", "verify"]).expect(1);
+    assert_eq!(failed.kind(), "target_damaged");
+    let full = shop.json("main", &["mirror", "--full"]).expect(0).json();
+    assert_eq!((full["kind"].as_str(), full["sequence"].as_u64()), (Some("full"), Some(2)), "{full}");
+}

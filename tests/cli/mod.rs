@@ -1,0 +1,9 @@
+//! Every verb through the real binary.
+
+mod bad_input;
+mod launch;
+mod mirror;
+mod promote;
+mod restore;
+mod scripts;
+mod verbs;

@@ -1,0 +1,303 @@
+//! A shop in a temporary folder and the real binary, run hermetically: cleared environment, own HOME, fixed language.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+/// The machines of the shop, as their folders are named.
+pub const MACHINES: [(&str, &str, &str); 3] = [("main", "PRINCIPAL", "main"), ("caja", "CAJA1", "backup"), ("till2", "CAJA2", "till")];
+
+/// What one invocation gave.
+#[must_use]
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// The object that `--json` printed.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.out.trim()).unwrap_or_else(|e| panic!("no JSON ({e}): {}\n{}", self.out, self.err))
+    }
+
+    /// Fails unless it ended with `code`.
+    pub fn expect(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "\nstdout: {}\nstderr: {}", self.out, self.err);
+        self
+    }
+
+    /// The stable code of its failure (`--json`).
+    pub fn kind(&self) -> String {
+        self.json()["error"]["kind"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The folder of a shop.
+pub struct Shop {
+    pub dir: PathBuf,
+    _temp: tempfile::TempDir,
+}
+
+/// Options of a shop's relevo.toml files.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The authorisation string; default "0000001100".
+    pub licence: Option<String>,
+    /// Lines appended to every relevo.toml.
+    pub extra: String,
+    /// Machines whose acknowledged files the caja can read; default all.
+    pub till_files: Option<Vec<String>>,
+}
+
+impl Shop {
+    /// A shop with an open main database of a few tickets, set up, nothing mirrored yet.
+    pub fn new() -> Shop {
+        Shop::with(&Options::default())
+    }
+
+    pub fn with(options: &Options) -> Shop {
+        let temp = tempfile::Builder::new().prefix("relevo-test-").tempdir().unwrap();
+        let dir = temp.path().canonicalize().unwrap();
+        let shop = Shop { dir: plain(dir), _temp: temp };
+        for (machine, name, role) in MACHINES {
+            for folder in ["store/scripts", "pdv"] {
+                std::fs::create_dir_all(shop.path(machine, folder)).unwrap();
+            }
+            std::fs::write(shop.path(machine, "store/relevo.toml"), shop.toml(machine, name, role, options)).unwrap();
+            for (file, content) in relevo::script::shipped::FILES {
+                let path = shop.path(machine, "store/scripts").join(file);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, content).unwrap();
+            }
+        }
+        for machine in ["main", "caja"] {
+            std::fs::create_dir_all(shop.path(machine, "instance")).unwrap();
+        }
+        std::fs::write(shop.path("main", "pdv/SvrBak.txt"), shop.svrbak()).unwrap();
+        create_database(&shop.database("main"));
+        shop.sell("main", "CAJA2", 5);
+        shop
+    }
+
+    /// The text of SvrBak.txt of this shop.
+    pub fn svrbak(&self) -> String {
+        format!("principal={}\r\nrespaldo={}\r\n", self.path("main", "instance").display(), self.path("caja", "instance").display())
+    }
+
+    fn toml(&self, machine: &str, name: &str, role: &str, options: &Options) -> String {
+        let literal = |path: PathBuf| format!("'{}'", path.display());
+        let exe = literal(PathBuf::from(env!("CARGO_BIN_EXE_relevo")));
+        let ack = literal(self.path(machine, "acknowledged.jsonl"));
+        let files: Vec<String> = match &options.till_files {
+            Some(machines) => machines.iter().map(|m| literal(self.path(m, "acknowledged.jsonl"))).collect(),
+            None => MACHINES.iter().map(|(m, ..)| literal(self.path(m, "acknowledged.jsonl"))).collect(),
+        };
+        format!(
+            "[store]\nid = \"0142\"\nname = \"Sucursal Centro\"\n\n[machine]\nname = \"{name}\"\nrole = \"{role}\"\n\n\
+             [paths]\npdv = {}\nmain_pdv = {}\n\n\
+             [servers.main]\nengine = \"embedded\"\ninstance = {}\ndatabase = \"BDPdv\"\n\n\
+             [servers.backup]\nengine = \"embedded\"\ninstance = {}\ndatabase = \"BDPdv\"\n\n\
+             [licence]\nauthorisation = {{ literal = \"{}\" }}\n\n\
+             [mirror]\ninterval = \"5m\"\ntargets = [\"local\"]\nkeep_chains = 2\n\n\
+             [targets.local]\nkind = \"dir\"\npath = {}\n\n\
+             [promote]\nprobe_for = \"100ms\"\nlock_wait = \"1s\"\nacknowledged = [{}]\n\n\
+             [programs.svrpdv]\ncommand = [{exe}, 'stand-in', 'svrpdv']\nready_after = \"50ms\"\nstop_timeout = \"3s\"\n\n\
+             [programs.pospdv]\ncommand = [{exe}, 'stand-in', 'pospdv', '--tickets', '3', '--pause', '1', '--acknowledged', {ack}]\n\n{}\n",
+            literal(self.path(machine, "pdv")),
+            literal(self.path("main", "pdv")),
+            literal(self.path("main", "instance")),
+            literal(self.path("caja", "instance")),
+            options.licence.as_deref().unwrap_or("0000001100"),
+            literal(self.path("caja", "copias")),
+            files.join(", "),
+            options.extra,
+        )
+    }
+
+    /// A path of a machine.
+    pub fn path(&self, machine: &str, below: &str) -> PathBuf {
+        below.split('/').fold(self.dir.join(machine), |path, part| path.join(part))
+    }
+
+    /// BDPdv of main or of the caja.
+    pub fn database(&self, machine: &str) -> PathBuf {
+        self.path(machine, "instance").join("BDPdv.db")
+    }
+
+    /// `relevo --store … --lang es WORDS` on a machine, not yet started.
+    pub fn command(&self, machine: &str, words: &[&str]) -> Command {
+        let mut command = bare();
+        command.env("RELEVO_STORE", self.path(machine, "store")).env("HOME", &self.dir);
+        command.args(words);
+        command
+    }
+
+    /// Runs it with `--json`.
+    pub fn json(&self, machine: &str, words: &[&str]) -> Ran {
+        let mut command = self.command(machine, &["--json", "--lang", "en"]);
+        ran(command.args(words))
+    }
+
+    /// Runs it as a person would, in this language.
+    pub fn say(&self, machine: &str, lang: &str, words: &[&str]) -> Ran {
+        let mut command = self.command(machine, &["--lang", lang]);
+        ran(command.args(words))
+    }
+
+    /// Starts it in the background.
+    pub fn spawn(&self, machine: &str, words: &[&str]) -> Child {
+        let mut command = self.command(machine, &["--json", "--lang", "en"]);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Sells directly, as PosPdv's transaction does, and notes the tickets as acknowledged.
+    pub fn sell(&self, server: &str, till: &str, count: usize) {
+        let connection = Connection::open(self.database(server)).unwrap();
+        connection.execute_batch("PRAGMA synchronous=FULL; CREATE TABLE IF NOT EXISTS relevo_folio(next INTEGER)").unwrap();
+        let epoch: i64 = connection.query_row("SELECT max(epoch) FROM relevo_epoch", [], |r| r.get::<_, Option<i64>>(0)).unwrap_or(None).unwrap_or(1);
+        let machine = MACHINES.iter().find(|(_, name, _)| *name == till).unwrap().0;
+        let mut lines = String::new();
+        for _ in 0..count {
+            let folio: i64 = connection
+                .query_row("SELECT max(coalesce((SELECT max(next) FROM relevo_folio),1), coalesce((SELECT max(Folio) FROM Ventas),0)+1)", [], |r| r.get(0))
+                .unwrap();
+            connection
+                .execute("INSERT INTO Ventas VALUES(?1, ?2, '2026-11-23T10:00:00-06:00', 10.5, ?3)", rusqlite::params![folio, till, epoch])
+                .unwrap();
+            if connection.execute("UPDATE relevo_folio SET next=?1", [folio + 1]).unwrap() == 0 {
+                connection.execute("INSERT INTO relevo_folio VALUES(?1)", [folio + 1]).unwrap();
+            }
+            let side = if server == "main" { "main" } else { "backup" };
+            lines.push_str(&format!("{{\"folio\":{folio},\"till\":\"{till}\",\"epoch\":{epoch},\"server\":\"{side}\"}}\n"));
+        }
+        drop(connection);
+        let path = self.path(machine, "acknowledged.jsonl");
+        let old = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(path, old + &lines).unwrap();
+    }
+
+    /// Every acknowledged ticket: (folio, till, epoch).
+    pub fn acknowledged(&self) -> Vec<(i64, String, i64)> {
+        let mut all = Vec::new();
+        for (machine, ..) in MACHINES {
+            for base in [machine.to_owned(), format!("{machine}.off")] {
+                let body = std::fs::read_to_string(self.path(&base, "acknowledged.jsonl")).unwrap_or_default();
+                for line in body.lines() {
+                    let row: Value = serde_json::from_str(line).unwrap();
+                    all.push((row["folio"].as_i64().unwrap(), row["till"].as_str().unwrap().to_owned(), row["epoch"].as_i64().unwrap()));
+                }
+            }
+        }
+        all.sort();
+        all
+    }
+
+    /// Tickets of an open database.
+    pub fn tickets(&self, database: &Path) -> Vec<(i64, String, i64)> {
+        let connection = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        let mut query = connection.prepare("SELECT Folio, Caja, Epoca FROM Ventas ORDER BY Folio").unwrap();
+        query.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Takes main off the net: its folder is gone.
+    pub fn main_off(&self) {
+        rename(&self.dir.join("main"), &self.dir.join("main.off"));
+    }
+
+    /// Plugs it back.
+    pub fn main_on(&self) {
+        rename(&self.dir.join("main.off"), &self.dir.join("main"));
+    }
+
+    /// `status --json` of a machine.
+    pub fn status(&self, machine: &str) -> Value {
+        self.json(machine, &["status"]).expect(0).json()
+    }
+
+    /// Stops the SvrPdv of a machine, if it is alive.
+    pub fn stop_server(&self, machine: &str) {
+        let Ok(body) = std::fs::read(self.path(machine, "store/state/programs/svrpdv.json")) else { return };
+        let process: relevo::world::ProcessId = serde_json::from_slice(&body).unwrap();
+        let world = relevo::world::real();
+        world.stop(relevo::world::Label::ServiceStop, &process, Duration::from_secs(3)).unwrap();
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        for (machine, ..) in MACHINES {
+            for machine in [machine.to_owned(), format!("{machine}.off")] {
+                for path in [self.path(&machine, "store/state/programs/svrpdv.json"), self.path(&machine, "instance/server.info")] {
+                    let Ok(body) = std::fs::read(path) else { continue };
+                    if let Ok(process) = serde_json::from_slice(&body) {
+                        let _ = relevo::world::real().stop(relevo::world::Label::ServiceStop, &process, Duration::from_millis(500));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The binary with a cleared environment.
+pub fn bare() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_relevo"));
+    command.env_clear();
+    // Windows cannot start a process without these.
+    for name in ["SystemRoot", "TEMP", "TMP", "WINEPREFIX", "USERPROFILE", "APPDATA", "LOCALAPPDATA"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.env("RELEVO_TEST_NOT_ADMIN", "1");
+    command
+}
+
+/// Runs to the end.
+pub fn ran(command: &mut Command) -> Ran {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(137),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Waits until it holds.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < until, "waited too long: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A database as a shop has it.
+pub fn create_database(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode=WAL;
+             CREATE TABLE Ventas(Folio INTEGER PRIMARY KEY, Caja TEXT, Fecha TEXT, Total REAL, Epoca INTEGER);
+             CREATE TABLE Articulos(Id INTEGER PRIMARY KEY, Nombre TEXT);
+             CREATE TABLE Licencias(Caja TEXT PRIMARY KEY, Desde TEXT);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 300) INSERT INTO Articulos SELECT i, 'Articulo ' || i || hex(randomblob(20)) FROM n;",
+        )
+        .unwrap();
+}
+
+/// Windows: handles of processes that just ended close late.
+#[expect(clippy::disallowed_methods, reason = "a test moves a whole machine; nothing of it has to be durable")]
+pub fn rename(from: &Path, to: &Path) {
+    wait_until("rename", || std::fs::rename(from, to).is_ok());
+}
+
+/// Windows: canonical paths begin with \\?\, which nobody writes in a settings file.
+fn plain(path: PathBuf) -> PathBuf {
+    let text = path.to_string_lossy().into_owned();
+    PathBuf::from(text.strip_prefix(r"\\?\").unwrap_or(&text))
+}
