@@ -237,11 +237,10 @@ impl<'a> Shop<'a> {
     pub fn close_all(&mut self) {
         self.ask_tills(true);
         let began = Instant::now();
-        for till in &mut self.tills {
-            end(&mut till.child, CLOSE_WITHIN.saturating_sub(began.elapsed()));
+        let mut forced = false;
+        for mut till in std::mem::take(&mut self.tills) {
+            forced |= !end(&mut till.child, CLOSE_WITHIN.saturating_sub(began.elapsed()));
         }
-        let unended = !self.tills.is_empty();
-        self.tills.clear();
         if self.close_servers().is_err() {
             let (main, caja) = (self.layout.machine(Machine::Main), self.layout.machine(Machine::Caja));
             let (main, caja) = (main.display(), caja.display());
@@ -250,7 +249,8 @@ impl<'a> Shop<'a> {
                 "  ! a SvrPdv of {main} or {caja} could not be closed; close it by hand"
             ));
         }
-        if !unended {
+        // The program of a launch that was ended by force still has to read that it should close.
+        if !forced {
             self.ask_tills(false);
         }
     }
@@ -330,17 +330,21 @@ impl Drop for Shop<'_> {
     }
 }
 
-/// Gives a child `patience` to end, then ends it.
-fn end(child: &mut Child, patience: Duration) {
+/// Gives a child `patience` to end, then ends it; `false` when that was necessary.
+fn end(child: &mut Child, patience: Duration) -> bool {
     let began = Instant::now();
-    while began.elapsed() < patience {
+    loop {
         if !matches!(child.try_wait(), Ok(None)) {
-            return;
+            return true;
+        }
+        if began.elapsed() >= patience {
+            break;
         }
         std::thread::sleep(LOOK_EVERY);
     }
     let _ = child.kill(); // fails only when it is gone already
     let _ = child.wait();
+    false
 }
 
 /// The object that a verb printed last.
