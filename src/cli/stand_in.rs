@@ -25,6 +25,9 @@ pub struct StandIn {
     /// PosPdv: pause between tickets, milliseconds
     #[arg(long, default_value_t = 10)]
     pause: u64,
+    /// PosPdv: end when this file appears, as when its cashier closes it
+    #[arg(long)]
+    until: Option<PathBuf>,
     /// PosPdv: end after so many tickets
     #[arg(long)]
     tickets: Option<u64>,
@@ -106,7 +109,7 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
     let variable = |name: &str| std::env::var(name).map_err(|_| Stop::Broken(format!("{name} is not set")));
     let database = instance.join(format!("{}.db", variable("RELEVO_DATABASE")?));
     let (till, side) = (variable("RELEVO_MACHINE")?, variable("RELEVO_SERVER")?);
-    let epoch: u64 = variable("RELEVO_EPOCH")?.parse().map_err(|_| Stop::Broken("RELEVO_EPOCH is not a number".to_owned()))?;
+    let epoch: i64 = variable("RELEVO_EPOCH")?.parse().map_err(|_| Stop::Broken("RELEVO_EPOCH is not a number".to_owned()))?;
     if !database.exists() {
         return Err(Stop::NotServing);
     }
@@ -115,7 +118,8 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA synchronous=FULL")?;
     let mut sold = 0;
-    while !stop.load(Ordering::SeqCst) && arguments.tickets.is_none_or(|most| sold < most) {
+    let closed = || stop.load(Ordering::SeqCst) || arguments.until.as_ref().is_some_and(|file| file.exists());
+    while !closed() && arguments.tickets.is_none_or(|most| sold < most) {
         let (folio, epoch) = ticket(&mut connection, instance, &till, &side, epoch, world)?;
         if let Some(file) = &arguments.acknowledged {
             let line = format!("{}\n", json!({ "folio": folio, "till": till, "epoch": epoch, "server": side }));
@@ -128,9 +132,9 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
 }
 
 /// One ticket in one transaction: the server must be alive, the holder and not older than what this till knows.
-fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, known: u64, world: &dyn World) -> Result<(i64, u64), Stop> {
+fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, known: i64, world: &dyn World) -> Result<(i64, i64), Stop> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let record: Option<(u64, String, bool)> = tx
+    let record: Option<(i64, String, bool)> = tx
         .query_row("SELECT epoch, holder, awaiting_start FROM relevo_epoch ORDER BY epoch DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .map(Some)
         .or_else(|e| match e {
