@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text;
 use crate::text::{Lang, Text};
 
 /// How a verb ends. The numbers are a contract with launchers and scripts (docs/exit-codes.md).
@@ -173,6 +174,13 @@ impl Failure {
     }
 }
 
+/// For effects whose only error is the operating system's; say what was being done with [`Failure::io`] where a path is known.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::failed("io", text!("el sistema no lo permitió", "the system did not allow it")).cause(error)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message.en)
@@ -184,7 +192,6 @@ impl std::error::Error for Failure {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text;
 
     #[test]
     fn exit_codes_are_the_contract() {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::config::Authorisation;
 use crate::error::{Failure, Result};
-use crate::journal::recover::OpenState;
 use crate::journal::recover;
+use crate::journal::recover::OpenState;
 use crate::model::{EpochRecord, Look, Manifest, Position, Program, Role, Side};
 use crate::plan::matrix::{self, Facts, Verdict};
 use crate::signal::authorisation::{Authorised, parse};
@@ -22,7 +22,9 @@ pub fn authorised(store: &Store) -> Result<Authorised> {
     let string = match &store.config.licence.authorisation {
         Authorisation::Literal(string) => string.clone(),
         Authorisation::File(path) => {
-            let body = std::fs::read_to_string(path).map_err(|e| Failure::io(text!("no se pudo leer la autorización", "could not read the authorisation"), path, &e))?;
+            let body = std::fs::read_to_string(path).map_err(|e| {
+                Failure::io(text!("no se pudo leer la autorización", "could not read the authorisation"), path, &e)
+            })?;
             body.lines().next().unwrap_or_default().to_owned()
         }
         Authorisation::Query(query) => {
@@ -46,13 +48,21 @@ pub fn svrbak(store: &Store) -> Result<Option<SvrBak>> {
     let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
     let found = svrbak::parse(&bytes).map_err(|wrong| wrong.failure("svrbak_invalid", &path))?;
     let servers = &store.config.servers;
-    for (name, said, set) in [("principal", &found.main, &servers.main.instance), ("respaldo", &found.backup, &servers.backup.instance)] {
+    for (name, said, set) in
+        [("principal", &found.main, &servers.main.instance), ("respaldo", &found.backup, &servers.backup.instance)]
+    {
         if !same_instance(said, set) {
             return Err(Failure::invalid(
                 "instances_disagree",
-                text!("{name}: SvrBak.txt dice {said} y relevo.toml dice {set}", "{name}: SvrBak.txt says {said} and relevo.toml says {set}"),
+                text!(
+                    "{name}: SvrBak.txt dice {said} y relevo.toml dice {set}",
+                    "{name}: SvrBak.txt says {said} and relevo.toml says {set}"
+                ),
             )
-            .hint(text!("corrija relevo.toml, o SvrBak.txt en el principal con relevo setup", "correct relevo.toml, or SvrBak.txt on main with relevo setup")));
+            .hint(text!(
+                "corrija relevo.toml, o SvrBak.txt en el principal con relevo setup",
+                "correct relevo.toml, or SvrBak.txt on main with relevo setup"
+            )));
         }
     }
     Ok(Some(found))
@@ -129,7 +139,9 @@ pub fn licence_doubt(store: &Store) -> Result<Option<Text>> {
         Some(bytes) => vecbak::parse(&bytes).map_err(|w| w.failure("vecbak_invalid", &vecbak_path))?,
         None => None,
     };
-    Ok(until.filter(|until| now.date() > *until).map(|until| text!("la autorización del respaldo venció el {until}", "the backup's authorisation expired on {until}")))
+    Ok(until
+        .filter(|until| now.date() > *until)
+        .map(|until| text!("la autorización del respaldo venció el {until}", "the backup's authorisation expired on {until}")))
 }
 
 /// Everything, as `status --json` prints it. Unknown values are null, never absent.
@@ -182,11 +194,13 @@ fn server(look: &Look) -> Value {
 
 /// Age of the last mirrored copy, and of the last verified one: the one that the standby holds, or that a trial restore proved.
 fn mirror(store: &Store, standby: Option<&Position>, record: &EpochRecord) -> Value {
-    let listed: Vec<Manifest> = store.copies.iter().filter_map(|copies| copies.list().ok()).flat_map(|l| l.copies).map(|l| l.manifest).collect();
+    let listed: Vec<Manifest> =
+        store.copies.iter().filter_map(|copies| copies.list().ok()).flat_map(|l| l.copies).map(|l| l.manifest).collect();
     let chain = || listed.iter().filter(|m| m.kind != crate::model::CopyKind::Tail);
     let last = chain().max_by_key(|m| (m.epoch, m.sequence));
     let tried = verified_by_restore(store);
-    let verified = chain().filter(|m| Some(&m.to) == standby || tried.as_ref() == Some(&m.to)).max_by_key(|m| (m.epoch, m.sequence));
+    let verified =
+        chain().filter(|m| Some(&m.to) == standby || tried.as_ref() == Some(&m.to)).max_by_key(|m| (m.epoch, m.sequence));
     let age = |m: &Manifest| age_s(store, &m.at);
     json!({
         "last_at": last.map(|m| &m.at),

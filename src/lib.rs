@@ -5,19 +5,19 @@
 pub mod cli;
 pub mod config; // relevo.toml
 pub mod error; // the failure people see, exit codes
+pub mod facts; // what is observed, for status, scripts and plans
 pub mod journal; // durable runs
 pub mod model; // plain data
+pub mod nearest; // the word a person probably meant
+pub mod operator; // the person: questions, PIN
 pub mod plan; // pure decisions
 pub mod progress; // reports of long work, Ctrl-C
 pub mod script; // the Rhai host
+pub mod secrets; // values behind secret:NAME
 pub mod server; // database servers
 pub mod signal; // SvrBak.txt, PosBak.txt, VecBak.txt, FecBak.txt, the authorisation string
-pub mod store; // an opened store directory
-pub mod facts; // what is observed, for status, scripts and plans
 pub mod steps; // effects
+pub mod store; // an opened store directory
 pub mod targets; // where copies are kept
-pub mod secrets; // values behind secret:NAME
-pub mod operator; // the person: questions, PIN
-pub mod nearest; // the word a person probably meant
 pub mod text; // both languages of every message
 pub mod world; // the operating system: clock, processes, labelled file changes // one file per command

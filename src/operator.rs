@@ -82,7 +82,12 @@ impl Operator {
 /// One line from an inherited file descriptor, without its end.
 pub fn line_from(fd: i32) -> Result<String> {
     let unreadable = |e: std::io::Error| {
-        Failure::new(Exit::Usage, "pin_unreadable", text!("no se pudo leer del descriptor {fd}", "could not read from descriptor {fd}")).cause(e)
+        Failure::new(
+            Exit::Usage,
+            "pin_unreadable",
+            text!("no se pudo leer del descriptor {fd}", "could not read from descriptor {fd}"),
+        )
+        .cause(e)
     };
     let mut line = String::new();
     std::io::BufReader::new(world::inherited_fd(fd).map_err(unreadable)?).read_line(&mut line).map_err(unreadable)?;
@@ -97,7 +102,10 @@ fn user_name() -> String {
 /// Sets the store PIN: at least four characters.
 pub fn set_pin(world: &dyn World, state: &Path, pin: &str) -> Result<()> {
     if pin.chars().count() < 4 {
-        return Err(Failure::refused("pin_too_short", text!("el PIN necesita al menos cuatro caracteres", "the PIN needs at least four characters")));
+        return Err(Failure::refused(
+            "pin_too_short",
+            text!("el PIN necesita al menos cuatro caracteres", "the PIN needs at least four characters"),
+        ));
     }
     let hash = argon2::Argon2::default()
         .hash_password(pin.as_bytes())

@@ -36,7 +36,9 @@ impl Secrets {
             return Err(Failure::refused("secret_name", text!("nombre no válido: «{name}»", "not a valid name: \"{name}\""))
                 .hint(text!("use letras, números, - _ .", "use letters, digits, - _ .")));
         }
-        let sealed = world::protect(value.as_bytes()).map_err(|e| Failure::io(text!("no se pudo proteger el secreto en", "could not protect the secret in"), &self.path, &e))?;
+        let sealed = world::protect(value.as_bytes()).map_err(|e| {
+            Failure::io(text!("no se pudo proteger el secreto en", "could not protect the secret in"), &self.path, &e)
+        })?;
         self.sealed.insert(name.to_owned(), sealed.iter().map(|byte| format!("{byte:02x}")).collect());
         self.save()
     }
@@ -57,11 +59,18 @@ impl Secrets {
     /// The value that a reference `secret:NAME` means.
     pub fn resolve(&self, reference: &str) -> Result<String> {
         let name = reference.strip_prefix("secret:").ok_or_else(|| {
-            Failure::invalid("not_a_reference", text!("se esperaba secret:NOMBRE, no el secreto mismo", "expected secret:NAME, not the secret itself"))
-                .hint(text!("guárdelo con relevo secret set NOMBRE y escriba secret:NOMBRE", "store it with relevo secret set NAME and write secret:NAME"))
+            Failure::invalid(
+                "not_a_reference",
+                text!("se esperaba secret:NOMBRE, no el secreto mismo", "expected secret:NAME, not the secret itself"),
+            )
+            .hint(text!(
+                "guárdelo con relevo secret set NOMBRE y escriba secret:NOMBRE",
+                "store it with relevo secret set NAME and write secret:NAME"
+            ))
         })?;
         let hex = self.sealed.get(name).ok_or_else(|| no_such(name))?;
-        let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(|i| hex.get(i..i + 2).and_then(|byte| u8::from_str_radix(byte, 16).ok())).collect();
+        let bytes: Option<Vec<u8>> =
+            (0..hex.len()).step_by(2).map(|i| hex.get(i..i + 2).and_then(|byte| u8::from_str_radix(byte, 16).ok())).collect();
         let bytes = world::unprotect(&bytes.ok_or_else(|| damaged(&self.path))?).map_err(|e| damaged(&self.path).cause(e))?;
         String::from_utf8(bytes).map_err(|_| damaged(&self.path))
     }
@@ -80,6 +89,9 @@ fn no_such(name: &str) -> Failure {
 
 fn damaged(path: &Path) -> Failure {
     let shown = path.display();
-    Failure::failed("secrets_damaged", text!("no se pueden leer los secretos de {shown}", "the secrets in {shown} cannot be read"))
-        .hint(text!("guárdelos otra vez con: relevo secret set", "store them again with: relevo secret set"))
+    Failure::failed(
+        "secrets_damaged",
+        text!("no se pueden leer los secretos de {shown}", "the secrets in {shown} cannot be read"),
+    )
+    .hint(text!("guárdelos otra vez con: relevo secret set", "store them again with: relevo secret set"))
 }

@@ -91,9 +91,19 @@ impl Store {
         let Some(body) = crate::facts::read_if_there(&path)? else { return Ok(None) };
         serde_json::from_slice(&body).map(Some).map_err(|e| {
             let shown = path.display();
-            Failure::new(Exit::Stuck, "epoch_memory_damaged", text!("{shown} está dañado: no se sabe qué época vio este equipo", "{shown} is damaged: it is unknown which epoch this machine saw"))
-                .cause(e)
-                .hint(text!("vea relevo status en otro equipo; si coincide con éste, borre el archivo", "see relevo status on another machine; if it agrees with this one, remove the file"))
+            Failure::new(
+                Exit::Stuck,
+                "epoch_memory_damaged",
+                text!(
+                    "{shown} está dañado: no se sabe qué época vio este equipo",
+                    "{shown} is damaged: it is unknown which epoch this machine saw"
+                ),
+            )
+            .cause(e)
+            .hint(text!(
+                "vea relevo status en otro equipo; si coincide con éste, borre el archivo",
+                "see relevo status on another machine; if it agrees with this one, remove the file"
+            ))
         })
     }
 
@@ -104,7 +114,9 @@ impl Store {
         }
         let path = self.state.join("epoch.json");
         let body = serde_json::to_vec(record).unwrap_or_default();
-        self.world.write_file(Label::StateWrite, &path, &body).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+        self.world
+            .write_file(Label::StateWrite, &path, &body)
+            .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
     }
 
     /// The highest record in sight: both servers' and the remembered one.
@@ -139,6 +151,9 @@ impl Store {
 }
 
 fn engine_not_available() -> Failure {
-    Failure::invalid("engine_not_available", text!("el motor sqlserver llega en una versión posterior", "the sqlserver engine comes in a later version"))
-        .hint(text!("use engine = \"embedded\"", "use engine = \"embedded\""))
+    Failure::invalid(
+        "engine_not_available",
+        text!("el motor sqlserver llega en una versión posterior", "the sqlserver engine comes in a later version"),
+    )
+    .hint(text!("use engine = \"embedded\"", "use engine = \"embedded\""))
 }

@@ -35,7 +35,10 @@ fn write(session: &Session, arguments: &Api) -> Result<Value> {
     ];
     let mut written = Vec::new();
     for (path, content) in files {
-        session.world.write_file(Label::StateWrite, &path, content.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
+        session
+            .world
+            .write_file(Label::StateWrite, &path, content.as_bytes())
+            .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
         session.output.line(path.display().to_string());
         written.push(path);
     }

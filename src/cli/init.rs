@@ -34,7 +34,10 @@ fn init(session: &Session, arguments: &Init) -> Result<Value> {
             kept.push(path);
             continue;
         }
-        session.world.write_file(Label::StateWrite, &path, content.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
+        session
+            .world
+            .write_file(Label::StateWrite, &path, content.as_bytes())
+            .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
         written.push(path);
     }
     for path in &written {

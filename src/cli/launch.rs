@@ -56,7 +56,10 @@ pub fn main(session: &Session, arguments: &Launch) -> u8 {
                 super::primitive::promote_now(session, &store)?;
                 match launch(session, &store, arguments.program, &mut id)? {
                     Some(done) => finish(session, &store, done),
-                    None => Err(Failure::failed("promote_again", text!("el relevo no quedó en servicio", "the promote did not take effect"))),
+                    None => Err(Failure::failed(
+                        "promote_again",
+                        text!("el relevo no quedó en servicio", "the promote did not take effect"),
+                    )),
                 }
             }
         }
@@ -89,7 +92,8 @@ fn launch(session: &Session, store: &Arc<Store>, program: Program, id: &mut Opti
         if program == Program::Svrpdv && store.config.machine.role == Role::Main && !take_main_post(&run)? {
             return Ok(Some(json!({ "next": "serving" })));
         }
-        let value = crate::script::run(&bundle, "startup", args, crate::script::dispatch::host(run.clone()), session.stop.clone())?;
+        let value =
+            crate::script::run(&bundle, "startup", args, crate::script::dispatch::host(run.clone()), session.stop.clone())?;
         Ok::<_, Failure>(Some(value))
     })();
     let outcome = result.and_then(|value| match value.as_ref().and_then(|v| v["next"].as_str()) {
@@ -133,12 +137,15 @@ fn start(run: &Run, program: Program) -> Result<Start> {
     match launch_plan(store, program)? {
         LaunchPlan::Refuse(failure) => Err(failure),
         LaunchPlan::Superseded { record, fence } => Err(post::superseded(run, &record, fence)?),
-        LaunchPlan::Offer => Err(Failure::refused("main_down", text!("el servidor principal no responde", "the main server does not answer"))
-            .hint(text!("para operar con el respaldo: relevo promote", "to work with the backup: relevo promote"))),
+        LaunchPlan::Offer => {
+            Err(Failure::refused("main_down", text!("el servidor principal no responde", "the main server does not answer"))
+                .hint(text!("para operar con el respaldo: relevo promote", "to work with the backup: relevo promote")))
+        }
         LaunchPlan::AlreadyServing => Ok(Start::Server(json!({ "started": false }))),
         LaunchPlan::ProveNobody => {
             prove_nobody(run)?;
-            let record = EpochRecord { awaiting_start: false, ..store.main.look()?.record.unwrap_or_else(|| EpochRecord::first(None)) };
+            let record =
+                EpochRecord { awaiting_start: false, ..store.main.look()?.record.unwrap_or_else(|| EpochRecord::first(None)) };
             run.step(Step::Record { side: Side::Main, record: record.clone(), folio: None })?;
             run.step(Step::Publish { side: Side::Backup, record })?;
             Ok(Start::Server(run.step(Step::StartProgram { program })?))

@@ -108,7 +108,7 @@ enum Verb {
 /// Parses the command line, carries it out, returns the exit code.
 pub fn main() -> u8 {
     // Closures get names from a per-process seed otherwise, and traces of two runs could not be compared.
-    let _ = rhai::config::hashing::set_ahash_seed(Some([1, 2, 3, 4]));
+    let _ = rhai::config::hashing::set_hashing_seed(Some([1, 2, 3, 4]));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

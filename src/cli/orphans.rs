@@ -19,7 +19,9 @@ fn list(session: &Session) -> Result<Value> {
     for tail in &tails {
         let (name, epoch, count) = (&tail.name, tail.epoch, tail.orphans.len());
         match &tail.gap {
-            None => session.output.say(&text!("{name} (época {epoch}): {count} ventas huérfanas", "{name} (epoch {epoch}): {count} orphan sales")),
+            None => session
+                .output
+                .say(&text!("{name} (época {epoch}): {count} ventas huérfanas", "{name} (epoch {epoch}): {count} orphan sales")),
             Some(gap) => session.output.say(gap),
         }
         for orphan in &tail.orphans {

@@ -48,7 +48,10 @@ impl Output {
             Ok(_) => (Exit::Ok, json!({ "ok": true, "verb": verb, "run": run, "code": 0 })),
             Err(failure) => {
                 let code = failure.exit.code();
-                (failure.exit, json!({ "ok": false, "verb": verb, "run": run, "code": code, "error": failure.to_json(self.lang) }))
+                (
+                    failure.exit,
+                    json!({ "ok": false, "verb": verb, "run": run, "code": code, "error": failure.to_json(self.lang) }),
+                )
             }
         };
         if self.json {

@@ -54,8 +54,11 @@ fn resume(session: &Session, store: &Arc<Store>, id: RunId) -> Result<Value> {
     }
     if !RESUMABLE.contains(&log.verb.as_str()) {
         let verb = &log.verb;
-        return Err(Failure::refused("not_resumable", text!("{verb} no se continúa: se repite", "{verb} is not resumed: it is run again"))
-            .hint(text!("use: relevo {verb}", "use: relevo {verb}")));
+        return Err(Failure::refused(
+            "not_resumable",
+            text!("{verb} no se continúa: se repite", "{verb} is not resumed: it is run again"),
+        )
+        .hint(text!("use: relevo {verb}", "use: relevo {verb}")));
     }
     if super::undo::is_being_undone(&log) {
         return super::undo::go_back(&run, &log).map(|()| Value::Null);
@@ -89,7 +92,13 @@ fn plan(session: &Session, store: &Store, id: RunId) -> Result<Value> {
 }
 
 fn pinned(store: &Store, hash: &Option<crate::model::Hash>) -> Result<Bundle> {
-    let missing = || Failure::new(Exit::Stuck, "bundle_missing", text!("faltan los scripts de esa corrida", "the scripts of that run are missing"));
+    let missing = || {
+        Failure::new(
+            Exit::Stuck,
+            "bundle_missing",
+            text!("faltan los scripts de esa corrida", "the scripts of that run are missing"),
+        )
+    };
     let files = store.journal()?.bundle(hash.ok_or_else(missing)?)?.ok_or_else(missing)?;
     Bundle::from_json(&serde_json::from_str(&files).map_err(|e| missing().cause(e))?)
 }

@@ -139,8 +139,14 @@ fn cancel(session: &Session, id: RunId) -> Result<Value> {
         return Err(Failure::refused("run_ended", text!("la corrida {id} ya terminó", "run {id} has ended")));
     }
     if RESUMABLE.contains(&log.verb.as_str()) {
-        return Err(Failure::refused("is_a_role_change", text!("un cambio de papel no se abandona", "a role change is not abandoned"))
-            .hint(text!("termínelo con relevo resume, o deshágalo con relevo undo {id}", "finish it with relevo resume, or take it back with relevo undo {id}")));
+        return Err(Failure::refused(
+            "is_a_role_change",
+            text!("un cambio de papel no se abandona", "a role change is not abandoned"),
+        )
+        .hint(text!(
+            "termínelo con relevo resume, o deshágalo con relevo undo {id}",
+            "finish it with relevo resume, or take it back with relevo undo {id}"
+        )));
     }
     let run = Run::reopen(store, Watch::silent(), id)?;
     let failure = Failure::new(Exit::Interrupted, "cancelled", text!("la canceló una persona", "a person cancelled it"));

@@ -61,7 +61,9 @@ fn secret(session: &Session, arguments: &SecretCommand) -> Result<Value> {
 
 fn value(session: &Session) -> Result<String> {
     use std::io::IsTerminal;
-    let failed = |e: std::io::Error| Failure::failed("secret_unreadable", text!("no se pudo leer el valor", "could not read the value")).cause(e);
+    let failed = |e: std::io::Error| {
+        Failure::failed("secret_unreadable", text!("no se pudo leer el valor", "could not read the value")).cause(e)
+    };
     let value = if std::io::stdin().is_terminal() {
         let prompt = match session.output.lang {
             Lang::Es => "Valor: ",

@@ -150,7 +150,8 @@ fn abandon(store: &Arc<Store>, watch: &Watch, verb: &str) -> Result<()> {
         let Some(lock) = store.journal()?.own(head.id)? else { continue };
         drop(lock);
         let run = Run::reopen(store.clone(), watch.clone(), head.id)?;
-        let failure = Failure::new(Exit::Interrupted, "abandoned", text!("la siguiente corrida la cerró", "the next run closed it"));
+        let failure =
+            Failure::new(Exit::Interrupted, "abandoned", text!("la siguiente corrida la cerró", "the next run closed it"));
         run.end(Ending::Abandoned, &Err(failure))?;
     }
     Ok(())
@@ -165,8 +166,15 @@ fn refuse_beside_open_role_change(store: &Store, verb: &str) -> Result<()> {
         None => Ok(()),
         Some(head) => {
             let (id, what) = (head.id, head.verb);
-            Err(Failure::new(Exit::Interrupted, "role_change_open", text!("la corrida {id} ({what}) quedó a medias", "run {id} ({what}) is unfinished"))
-                .hint(text!("termínela con relevo resume, o deshágala con relevo undo {id}", "finish it with relevo resume, or take it back with relevo undo {id}")))
+            Err(Failure::new(
+                Exit::Interrupted,
+                "role_change_open",
+                text!("la corrida {id} ({what}) quedó a medias", "run {id} ({what}) is unfinished"),
+            )
+            .hint(text!(
+                "termínela con relevo resume, o deshágala con relevo undo {id}",
+                "finish it with relevo resume, or take it back with relevo undo {id}"
+            )))
         }
     }
 }

@@ -62,7 +62,9 @@ pub fn main(session: &Session, arguments: &Setup) -> u8 {
         }
     };
     if outcome.is_ok() && !arguments.plan {
-        session.output.say(&text!("Configuración lista. Compruébela con: relevo doctor", "Setup done. Check it with: relevo doctor"));
+        session
+            .output
+            .say(&text!("Configuración lista. Compruébela con: relevo doctor", "Setup done. Check it with: relevo doctor"));
     }
     session.output.finish("setup", id.map(|id| id.to_string()), outcome.map(named))
 }
@@ -81,14 +83,21 @@ fn pin(session: &Session, store: &Store, arguments: &Setup) -> Result<()> {
     };
     let Some(new) = new else { return Ok(()) };
     if store.state.join("pin.json").exists() && store.operator.authorise(&store.state)?.is_none() {
-        return Err(Failure::refused("needs_authorisation", text!("cambiar el PIN requiere a una persona autorizada", "changing the PIN takes an authorised person"))
-            .hint(text!("dé el PIN actual con --pin-fd N, o ejecute como administrador", "give the current PIN with --pin-fd N, or run as administrator")));
+        return Err(Failure::refused(
+            "needs_authorisation",
+            text!("cambiar el PIN requiere a una persona autorizada", "changing the PIN takes an authorised person"),
+        )
+        .hint(text!(
+            "dé el PIN actual con --pin-fd N, o ejecute como administrador",
+            "give the current PIN with --pin-fd N, or run as administrator"
+        )));
     }
     operator::set_pin(store.world.as_ref(), &store.state, &new)
 }
 
 fn ask_new_pin(lang: Lang) -> Result<String> {
-    let failed = |e: std::io::Error| Failure::failed("pin_unreadable", text!("no se pudo leer el PIN", "could not read the PIN")).cause(e);
+    let failed =
+        |e: std::io::Error| Failure::failed("pin_unreadable", text!("no se pudo leer el PIN", "could not read the PIN")).cause(e);
     let prompts = match lang {
         Lang::Es => ["PIN nuevo: ", "Otra vez: "],
         Lang::En => ["New PIN: ", "Again: "],

@@ -3,8 +3,8 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -51,7 +51,9 @@ impl From<rusqlite::Error> for Stop {
     fn from(error: rusqlite::Error) -> Self {
         // A fenced, renamed or vanished database looks like this to a program that has it open.
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::SystemIoFailure) => Stop::NotServing,
+            Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::SystemIoFailure) => {
+                Stop::NotServing
+            }
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::ReadOnly) => Stop::NotServing,
             _ => Stop::Broken(error.to_string()),
         }
@@ -132,10 +134,19 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
 }
 
 /// One ticket in one transaction: the server must be alive, the holder and not older than what this till knows.
-fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, known: i64, world: &dyn World) -> Result<(i64, i64), Stop> {
+fn ticket(
+    connection: &mut Connection,
+    instance: &Path,
+    till: &str,
+    side: &str,
+    known: i64,
+    world: &dyn World,
+) -> Result<(i64, i64), Stop> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let record: Option<(i64, String, bool)> = tx
-        .query_row("SELECT epoch, holder, awaiting_start FROM relevo_epoch ORDER BY epoch DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .query_row("SELECT epoch, holder, awaiting_start FROM relevo_epoch ORDER BY epoch DESC LIMIT 1", [], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })
         .map(Some)
         .or_else(|e| match e {
             rusqlite::Error::QueryReturnedNoRows => Ok(None),
@@ -156,7 +167,10 @@ fn ticket(connection: &mut Connection, instance: &Path, till: &str, side: &str, 
     )?;
     let total = (next * 37 % 50_000) as f64 / 100.0;
     let at = world.now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-    tx.execute("INSERT INTO Ventas(Folio, Caja, Fecha, Total, Epoca) VALUES(?1, ?2, ?3, ?4, ?5)", params![next, till, at, total, epoch])?;
+    tx.execute(
+        "INSERT INTO Ventas(Folio, Caja, Fecha, Total, Epoca) VALUES(?1, ?2, ?3, ?4, ?5)",
+        params![next, till, at, total, epoch],
+    )?;
     if tx.execute("UPDATE relevo_folio SET next=?1", [next + 1])? == 0 {
         tx.execute("INSERT INTO relevo_folio(next) VALUES(?1)", [next + 1])?;
     }

@@ -40,19 +40,28 @@ fn show(session: &Session, facts: &Value) {
     out.say(&text!("Sucursal {store} · equipo {machine} ({role})", "Store {store} · machine {machine} ({role})"));
     let (holder, epoch) = (word(&facts["holder"]), &facts["epoch"]);
     let serving = facts["serving"].as_str().unwrap_or("-");
-    out.say(&text!("En servicio: {holder} (época {epoch}) · atendiendo: {serving}", "In service: {holder} (epoch {epoch}) · serving: {serving}"));
+    out.say(&text!(
+        "En servicio: {holder} (época {epoch}) · atendiendo: {serving}",
+        "In service: {holder} (epoch {epoch}) · serving: {serving}"
+    ));
     for side in ["main", "backup"] {
         let server = &facts[side];
         let (instance, state) = (word(&server["instance"]), word(&server["state"]));
         let reach = if server["reachable"] == true { "" } else { " ✗" };
         let sequence = server["position"]["sequence"].as_u64().map_or("-".to_owned(), |s| s.to_string());
-        out.say(&text!("  {side}: {instance} · {state}{reach} · copia {sequence}", "  {side}: {instance} · {state}{reach} · copy {sequence}"));
+        out.say(&text!(
+            "  {side}: {instance} · {state}{reach} · copia {sequence}",
+            "  {side}: {instance} · {state}{reach} · copy {sequence}"
+        ));
     }
     let mirror = &facts["mirror"];
     match (mirror["age_s"].as_u64(), mirror["verified_age_s"].as_u64()) {
         (Some(last), Some(verified)) => {
             let (last, verified) = (age(last), age(verified));
-            out.say(&text!("Última copia verificada: hace {verified} (última copia: hace {last})", "Last verified copy: {verified} ago (last copy: {last} ago)"));
+            out.say(&text!(
+                "Última copia verificada: hace {verified} (última copia: hace {last})",
+                "Last verified copy: {verified} ago (last copy: {last} ago)"
+            ));
         }
         (Some(last), None) => {
             let last = age(last);

@@ -63,7 +63,8 @@ fn list(session: &Session, store: &Store) -> Result<Value> {
             session.output.line(format!("  {:<34} ✗ {}", damaged.name, damaged.reason.get(session.output.lang)));
         }
         let names: Vec<Value> = listing.copies.iter().map(|l| json!(l.manifest)).collect();
-        let damaged: Vec<Value> = listing.damaged.iter().map(|d| json!({ "name": d.name, "reason": d.reason.get(session.output.lang) })).collect();
+        let damaged: Vec<Value> =
+            listing.damaged.iter().map(|d| json!({ "name": d.name, "reason": d.reason.get(session.output.lang) })).collect();
         targets.push(json!({ "name": copies.name(), "copies": names, "damaged": damaged }));
     }
     Ok(json!({ "targets": targets }))
@@ -77,7 +78,10 @@ fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value>
         let result = mirror::verify_target(store, copies.name(), &watch)?;
         let (name, read, age) = (copies.name(), &result["copies"], &result["age_s"]);
         if result["ok"] == true {
-            session.output.say(&text!("{name}: sano ({read} copias; la última, de hace {age} s)", "{name}: sound ({read} copies; the last {age} s old)"));
+            session.output.say(&text!(
+                "{name}: sano ({read} copias; la última, de hace {age} s)",
+                "{name}: sound ({read} copies; the last {age} s old)"
+            ));
         } else {
             bad += 1;
             for problem in result["problems"].as_array().into_iter().flatten() {
@@ -90,8 +94,11 @@ fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value>
         return Err(unknown_target(name));
     }
     if bad > 0 {
-        return Err(Failure::failed("target_damaged", text!("{bad} destinos con copias dañadas", "{bad} targets with damaged copies"))
-            .hint(text!("haga una copia completa: relevo mirror --full", "make a full copy: relevo mirror --full")));
+        return Err(Failure::failed(
+            "target_damaged",
+            text!("{bad} destinos con copias dañadas", "{bad} targets with damaged copies"),
+        )
+        .hint(text!("haga una copia completa: relevo mirror --full", "make a full copy: relevo mirror --full")));
     }
     Ok(json!({ "targets": results }))
 }
@@ -105,7 +112,8 @@ fn get(session: &Session, store: &Store, name: &str, file: PathBuf, only: Option
     for target in copies {
         let listing = target.list()?;
         let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) else { continue };
-        let mut out = std::fs::File::create_new(&file).map_err(|e| Failure::io(text!("no se pudo crear", "could not create"), &file, &e))?;
+        let mut out = std::fs::File::create_new(&file)
+            .map_err(|e| Failure::io(text!("no se pudo crear", "could not create"), &file, &e))?;
         let mut content = target.open(&listed.manifest)?;
         let copied = std::io::copy(&mut content, &mut out);
         if let Err(error) = copied {

@@ -103,11 +103,14 @@ fn undo_all(run: &Run, log: &Log) -> Result<()> {
 
 /// Was an undo of this run interrupted?
 pub fn is_being_undone(log: &Log) -> bool {
-    log.steps.iter().any(|(path, s)| !path.contains('/') && matches!(s.state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_)))
+    log.steps.iter().any(|(path, s)| {
+        !path.contains('/') && matches!(s.state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_))
+    })
 }
 
 fn leaves(log: &Log) -> Vec<(&String, Step)> {
-    let mut steps: Vec<_> = log.steps.iter().filter(|(_, s)| s.plan.is_none() && !matches!(s.state, StepState::Read(_))).collect();
+    let mut steps: Vec<_> =
+        log.steps.iter().filter(|(_, s)| s.plan.is_none() && !matches!(s.state, StepState::Read(_))).collect();
     steps.sort_by_key(|(_, step)| std::cmp::Reverse(step.order));
     steps.into_iter().filter_map(|(path, s)| Some((path, serde_json::from_value(s.args.clone()).ok()?))).collect()
 }

@@ -63,7 +63,11 @@ impl Log {
         // An ended run may still be taken back, step by step; nothing else may happen to it.
         let takes_back = matches!(
             event,
-            Event::UndoStarted { .. } | Event::UndoFinished { .. } | Event::UndoFailed { .. } | Event::Stuck { .. } | Event::Ended { how: Ending::Undone, .. }
+            Event::UndoStarted { .. }
+                | Event::UndoFinished { .. }
+                | Event::UndoFailed { .. }
+                | Event::Stuck { .. }
+                | Event::Ended { how: Ending::Undone, .. }
         );
         if self.ended.as_ref().is_some_and(|(how, ..)| !takes_back || *how == Ending::Undone) {
             return Err(illegal("ended"));

@@ -67,14 +67,20 @@ fn highest(facts: &LaunchFacts) -> EpochRecord {
 
 fn server(facts: &LaunchFacts) -> LaunchPlan {
     match facts.role {
-        Role::Till => LaunchPlan::Refuse(Failure::refused("not_a_server", text!("SvrPdv no se inicia en una caja", "SvrPdv is not started on a till"))),
+        Role::Till => LaunchPlan::Refuse(Failure::refused(
+            "not_a_server",
+            text!("SvrPdv no se inicia en una caja", "SvrPdv is not started on a till"),
+        )),
         Role::Backup => {
             let record = highest(facts);
             if record.holder != Side::Backup || facts.backup.intent.is_some() {
                 return LaunchPlan::Refuse(
                     Failure::refused(
                         "backup_does_not_hold",
-                        text!("el servidor de respaldo no está en servicio: SvrPdv no se inicia aquí", "the backup server does not hold the post: SvrPdv is not started here"),
+                        text!(
+                            "el servidor de respaldo no está en servicio: SvrPdv no se inicia aquí",
+                            "the backup server does not hold the post: SvrPdv is not started here"
+                        ),
                     )
                     .hint(text!("si el principal falló: relevo promote", "if main has failed: relevo promote")),
                 );
@@ -113,7 +119,10 @@ fn till(facts: &LaunchFacts) -> LaunchPlan {
             Failure::new(
                 Exit::OtherHolder,
                 "server_behind",
-                text!("el servidor está en la época {own} y esta caja conoce la {known}", "the server is in epoch {own} and this till knows {known}"),
+                text!(
+                    "el servidor está en la época {own} y esta caja conoce la {known}",
+                    "the server is in epoch {own} and this till knows {known}"
+                ),
             )
             .hint(waits()),
         );
@@ -121,7 +130,14 @@ fn till(facts: &LaunchFacts) -> LaunchPlan {
     if !look.serving || !look.answers() || record.awaiting_start {
         let side = record.holder;
         return LaunchPlan::Refuse(
-            Failure::refused("not_serving", text!("el servidor en servicio ({side}) todavía no atiende", "the server that holds the post ({side}) does not serve yet")).hint(waits()),
+            Failure::refused(
+                "not_serving",
+                text!(
+                    "el servidor en servicio ({side}) todavía no atiende",
+                    "the server that holds the post ({side}) does not serve yet"
+                ),
+            )
+            .hint(waits()),
         );
     }
     LaunchPlan::StartTill { side: record.holder }
@@ -132,7 +148,13 @@ fn till(facts: &LaunchFacts) -> LaunchPlan {
 pub fn superseded(main: &Look, backup: &Look, remembered: Option<&EpochRecord>) -> Option<(EpochRecord, bool)> {
     let own = main.record.clone().unwrap_or_else(|| EpochRecord::first(None));
     if let Some(intent) = &backup.intent {
-        let record = EpochRecord { database: own.database, epoch: intent.epoch, holder: intent.to, run: Some(intent.run), awaiting_start: false };
+        let record = EpochRecord {
+            database: own.database,
+            epoch: intent.epoch,
+            holder: intent.to,
+            run: Some(intent.run),
+            awaiting_start: false,
+        };
         return Some((record, false));
     }
     let seen = [backup.record.as_ref(), remembered].into_iter().flatten();
@@ -155,7 +177,13 @@ mod tests {
     use crate::model::{Epoch, Intent, RunId};
 
     fn look(state: DatabaseState, record: Option<(u64, Side)>, serving: bool) -> Look {
-        let record = record.map(|(epoch, holder)| EpochRecord { database: None, epoch: Epoch(epoch), holder, run: None, awaiting_start: false });
+        let record = record.map(|(epoch, holder)| EpochRecord {
+            database: None,
+            epoch: Epoch(epoch),
+            holder,
+            run: None,
+            awaiting_start: false,
+        });
         let reachable = state != DatabaseState::Unknown;
         Look { instance: String::new(), reachable, state, serving, record, intent: None, position: None, applying: None }
     }
@@ -246,27 +274,37 @@ mod tests {
     fn a_till_never_goes_back_to_an_older_epoch() {
         let behind = look(DatabaseState::Open, Some((1, Side::Main)), true);
         let mut till = facts(Role::Till, Program::Pospdv, behind, away());
-        till.remembered = Some(EpochRecord { database: None, epoch: Epoch(3), holder: Side::Main, run: None, awaiting_start: false });
+        till.remembered =
+            Some(EpochRecord { database: None, epoch: Epoch(3), holder: Side::Main, run: None, awaiting_start: false });
         assert_eq!(name(launch(&till)), "11:server_behind");
         // its server of epoch 2 is away: it waits, it does not fall back to main
-        till.remembered = Some(EpochRecord { database: None, epoch: Epoch(2), holder: Side::Backup, run: None, awaiting_start: false });
+        till.remembered =
+            Some(EpochRecord { database: None, epoch: Epoch(2), holder: Side::Backup, run: None, awaiting_start: false });
         assert_eq!(name(launch(&till)), "4:not_serving");
     }
 
     /// Nobody starts SvrPdv on a side that the highest record does not name, in any state.
     #[test]
     fn only_the_holder_is_started() {
-        let states = [DatabaseState::Open, DatabaseState::Standby, DatabaseState::Fenced, DatabaseState::Missing, DatabaseState::Unknown];
+        let states =
+            [DatabaseState::Open, DatabaseState::Standby, DatabaseState::Fenced, DatabaseState::Missing, DatabaseState::Unknown];
         let records = [None, Some((1, Side::Main)), Some((2, Side::Backup)), Some((3, Side::Main))];
         for main_state in states {
             for backup_state in states {
                 for main_record in records {
                     for backup_record in records {
                         for role in [Role::Main, Role::Backup] {
-                            let f = facts(role, Program::Svrpdv, look(main_state, main_record, false), look(backup_state, backup_record, false));
+                            let f = facts(
+                                role,
+                                Program::Svrpdv,
+                                look(main_state, main_record, false),
+                                look(backup_state, backup_record, false),
+                            );
                             let holder = highest(&f).holder;
                             match launch(&f) {
-                                LaunchPlan::StartServer | LaunchPlan::ProveNobody => assert_eq!((role, holder), (Role::Main, Side::Main), "{f:?}"),
+                                LaunchPlan::StartServer | LaunchPlan::ProveNobody => {
+                                    assert_eq!((role, holder), (Role::Main, Side::Main), "{f:?}")
+                                }
                                 LaunchPlan::Serve => assert_eq!((role, holder), (Role::Backup, Side::Backup), "{f:?}"),
                                 _ => {}
                             }

@@ -136,7 +136,15 @@ const MATRIX: [Line; 10] = [
         hint: Some(("espere a que le indiquen que puede operar", "wait until told that you may operate")),
     },
     // Never reached: every row above ends with a line that always holds. It keeps the look-up total without a panic.
-    Line { row: Role::Till, when: |_| true, ok: false, code: "unknown", es: "Papel desconocido.", en: "Unknown role.", hint: None },
+    Line {
+        row: Role::Till,
+        when: |_| true,
+        ok: false,
+        code: "unknown",
+        es: "Papel desconocido.",
+        en: "Unknown role.",
+        hint: None,
+    },
 ];
 
 /// The verdict for a machine.
@@ -171,7 +179,8 @@ pub fn role_agrees(marker: bool, role: Role, program: Program) -> Result<(), Fai
     if agrees {
         return Ok(());
     }
-    let posbak = if marker { ("hay PosBak.txt", "PosBak.txt is present") } else { ("no hay PosBak.txt", "there is no PosBak.txt") };
+    let posbak =
+        if marker { ("hay PosBak.txt", "PosBak.txt is present") } else { ("no hay PosBak.txt", "there is no PosBak.txt") };
     Err(Failure::invalid(
         "role_disagrees",
         Text {
@@ -179,12 +188,23 @@ pub fn role_agrees(marker: bool, role: Role, program: Program) -> Result<(), Fai
             en: format!("{} (this machine would be {shown}) and relevo.toml says role = \"{role}\"", posbak.1),
         },
     )
-    .hint(text!("corrija [machine] role, o SvrBak.txt con relevo setup en el principal", "correct [machine] role, or SvrBak.txt with relevo setup on main")))
+    .hint(text!(
+        "corrija [machine] role, o SvrBak.txt con relevo setup en el principal",
+        "correct [machine] role, or SvrBak.txt with relevo setup on main"
+    )))
 }
 
 impl Facts {
     fn nothing(role: Role) -> Facts {
-        Facts { marker: false, program: None, role, main_answers: false, backup_answers: false, mirror_licence: false, backup_licence: false }
+        Facts {
+            marker: false,
+            program: None,
+            role,
+            main_answers: false,
+            backup_answers: false,
+            mirror_licence: false,
+            backup_licence: false,
+        }
     }
 }
 
@@ -198,7 +218,15 @@ mod tests {
             for role in [Role::Main, Role::Backup, Role::Till] {
                 for program in [None, Some(Program::Svrpdv), Some(Program::Pospdv)] {
                     let bit = |n: u8| bits & (1 << n) != 0;
-                    all.push(Facts { marker: bit(0), program, role, main_answers: bit(1), backup_answers: bit(2), mirror_licence: bit(3), backup_licence: bit(4) });
+                    all.push(Facts {
+                        marker: bit(0),
+                        program,
+                        role,
+                        main_answers: bit(1),
+                        backup_answers: bit(2),
+                        mirror_licence: bit(3),
+                        backup_licence: bit(4),
+                    });
                 }
             }
         }

@@ -193,7 +193,9 @@ impl Step {
             Step::StopProgram { program } => text!("cerrar {program}", "close {program}"),
             Step::Mirror { .. } => text!("respaldar", "mirror"),
             Step::FetchSignals => text!("copiar SvrBak.txt y VecBak.txt", "copy SvrBak.txt and VecBak.txt"),
-            Step::MarkTerminal => text!("marcar esta terminal como caja/servidor (PosBak.txt)", "make this terminal the caja/servidor (PosBak.txt)"),
+            Step::MarkTerminal => {
+                text!("marcar esta terminal como caja/servidor (PosBak.txt)", "make this terminal the caja/servidor (PosBak.txt)")
+            }
             Step::SyncMarker => text!("poner PosBak.txt al día", "bring PosBak.txt into line"),
             Step::WriteSignals { main, backup, .. } => {
                 text!(

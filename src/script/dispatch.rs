@@ -87,7 +87,9 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
             run.step(Step::Execute { sql: text_arg(0), params }).map(|done| done["rows"].clone())
         }
 
-        "service::start" => run.step(Step::StartProgram { program: program(&arg(0))? }).map(|done| json!({ "already": done["started"] == false })),
+        "service::start" => {
+            run.step(Step::StartProgram { program: program(&arg(0))? }).map(|done| json!({ "already": done["started"] == false }))
+        }
         "service::stop" => run.step(Step::StopProgram { program: program(&arg(0))? }).map(|_| Value::Null),
         "service::status" => read(&|| Ok(json!({ "running": programs::alive(store, program(&arg(0))?)?.is_some() }))),
 
@@ -98,24 +100,31 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
         "target::verify" => read(&|| steps::mirror::verify_target(store, &text_arg(0), &run.watch)),
 
         "operator::notify" => run.step(Step::Notify { text: words(&arg(0)) }).map(|_| Value::Null),
-        "operator::confirm" => read(&|| Ok(Value::Bool(!run.is_planning() && store.operator.confirm(words(&arg(0)).get(store.operator.lang))))),
+        "operator::confirm" => {
+            read(&|| Ok(Value::Bool(!run.is_planning() && store.operator.confirm(words(&arg(0)).get(store.operator.lang)))))
+        }
         "log::info" | "log::warn" => {
             log(run, call.name == "log::warn", &words(&arg(0)));
             Ok(Value::Null)
         }
         "setup::remove_shortcut" => run.step(Step::RemoveShortcut),
-        other => Err(Failure::invalid("unknown_primitive", text!("no existe la primitiva {other}", "there is no primitive {other}"))),
+        other => {
+            Err(Failure::invalid("unknown_primitive", text!("no existe la primitiva {other}", "there is no primitive {other}")))
+        }
     }
 }
 
 fn side(value: &Value) -> Result<Side> {
-    serde_json::from_value(value.clone())
-        .map_err(|e| Failure::invalid("bad_argument", text!("se esperaba \"main\" o \"backup\"", "expected \"main\" or \"backup\"")).cause(e))
+    serde_json::from_value(value.clone()).map_err(|e| {
+        Failure::invalid("bad_argument", text!("se esperaba \"main\" o \"backup\"", "expected \"main\" or \"backup\"")).cause(e)
+    })
 }
 
 fn program(value: &Value) -> Result<Program> {
-    serde_json::from_value(value.clone())
-        .map_err(|e| Failure::invalid("bad_argument", text!("se esperaba \"svrpdv\" o \"pospdv\"", "expected \"svrpdv\" or \"pospdv\"")).cause(e))
+    serde_json::from_value(value.clone()).map_err(|e| {
+        Failure::invalid("bad_argument", text!("se esperaba \"svrpdv\" o \"pospdv\"", "expected \"svrpdv\" or \"pospdv\""))
+            .cause(e)
+    })
 }
 
 /// A string, or the words in both languages.
@@ -133,17 +142,22 @@ fn words(value: &Value) -> Text {
 
 fn setting(run: &Run, name: &str, default: Option<&Value>) -> Result<Value> {
     match (run.store.config.settings.get(name), default) {
-        (Some(value), _) => serde_json::to_value(value).map_err(|e| Failure::invalid("bad_setting", text!("[settings] {name}", "[settings] {name}")).cause(e)),
+        (Some(value), _) => serde_json::to_value(value)
+            .map_err(|e| Failure::invalid("bad_setting", text!("[settings] {name}", "[settings] {name}")).cause(e)),
         (None, Some(default)) => Ok(default.clone()),
-        (None, None) => Err(Failure::invalid("unknown_setting", text!("falta {name} en [settings]", "{name} is missing in [settings]"))
-            .hint(text!("póngalo en relevo.toml, o dé un valor por omisión", "set it in relevo.toml, or give a default"))),
+        (None, None) => {
+            Err(Failure::invalid("unknown_setting", text!("falta {name} en [settings]", "{name} is missing in [settings]"))
+                .hint(text!("póngalo en relevo.toml, o dé un valor por omisión", "set it in relevo.toml, or give a default")))
+        }
     }
 }
 
 /// In slices, so that Ctrl-C ends it.
 fn sleep(run: &Run, seconds: f64) -> Result<Value> {
-    let whole = Duration::try_from_secs_f64(seconds)
-        .map_err(|e| Failure::invalid("bad_argument", text!("sleep({seconds}): segundos no válidos", "sleep({seconds}): not a valid time")).cause(e))?;
+    let whole = Duration::try_from_secs_f64(seconds).map_err(|e| {
+        Failure::invalid("bad_argument", text!("sleep({seconds}): segundos no válidos", "sleep({seconds}): not a valid time"))
+            .cause(e)
+    })?;
     let until = Instant::now() + if run.is_planning() { Duration::ZERO } else { whole };
     loop {
         let left = until.saturating_duration_since(Instant::now());

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod bundle;
 pub mod diagnostic;
+pub mod dispatch;
 mod engine;
 mod fail;
 pub mod lint;

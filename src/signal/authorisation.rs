@@ -23,9 +23,15 @@ mod tests {
 
     #[test]
     fn seventh_and_eighth() {
-        for (string, mirror, backup) in
-            [("0000001100", true, true), ("0000001", true, false), ("00000001", false, true), ("000000", false, false), ("", false, false), ("ñññññññ1", false, true), ("00000022", false, false)]
-        {
+        for (string, mirror, backup) in [
+            ("0000001100", true, true),
+            ("0000001", true, false),
+            ("00000001", false, true),
+            ("000000", false, false),
+            ("", false, false),
+            ("ñññññññ1", false, true),
+            ("00000022", false, false),
+        ] {
             assert_eq!(parse(string), Authorised { mirror, backup }, "{string}");
         }
     }

@@ -12,7 +12,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Timestamp>, Wrong> {
     match lines(&text).first() {
         None => Ok(None),
         Some((number, line)) => {
-            let bad = || Wrong::at(*number, text!("«{line}» no es fecha y hora ISO 8601", "\"{line}\" is no ISO 8601 date and time"));
+            let bad =
+                || Wrong::at(*number, text!("«{line}» no es fecha y hora ISO 8601", "\"{line}\" is no ISO 8601 date and time"));
             line.parse().map(Some).map_err(|_| bad())
         }
     }

@@ -35,7 +35,12 @@ pub enum Fetched {
 /// Copies `name` from `from` to `to` where `check` accepts it. `since` is the time of main's file at the last copy; its new
 /// value comes back. Fails only where the own folder cannot be written.
 pub fn fetch(
-    world: &dyn World, from: &Path, to: &Path, name: &str, check: impl Fn(&[u8]) -> Result<(), Wrong>, since: Option<SystemTime>,
+    world: &dyn World,
+    from: &Path,
+    to: &Path,
+    name: &str,
+    check: impl Fn(&[u8]) -> Result<(), Wrong>,
+    since: Option<SystemTime>,
 ) -> Result<(Fetched, Option<SystemTime>)> {
     let (source, own) = (from.join(name), to.join(name));
     if !from.is_dir() {
@@ -56,7 +61,9 @@ pub fn fetch(
     if own.exists() && since.is_some_and(|since| modified < since) {
         return Ok((Fetched::KeptOlder, since));
     }
-    world.write_file(Label::SignalWrite, &own, &bytes).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &own, &e))?;
+    world
+        .write_file(Label::SignalWrite, &own, &bytes)
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &own, &e))?;
     Ok((Fetched::Copied, Some(modified)))
 }
 
@@ -69,7 +76,8 @@ mod tests {
     fn good_replaces_bad_and_older_do_not() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let world = crate::world::real();
-        let get = |since| fetch(world.as_ref(), from.path(), to.path(), "S.txt", |b| svrbak::parse(b).map(|_| ()), since).unwrap();
+        let get =
+            |since| fetch(world.as_ref(), from.path(), to.path(), "S.txt", |b| svrbak::parse(b).map(|_| ()), since).unwrap();
         let write = |text: &str| std::fs::write(from.path().join("S.txt"), text).unwrap();
         let own = || std::fs::read_to_string(to.path().join("S.txt")).unwrap();
 

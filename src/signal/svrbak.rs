@@ -28,7 +28,13 @@ pub fn parse(bytes: &[u8]) -> Result<SvrBak, Wrong> {
     };
     if same_instance(&found.main, &found.backup) {
         let instance = &found.main;
-        return Err(Wrong::at(0, text!("principal y respaldo son la misma instancia ({instance})", "main and backup are the same instance ({instance})")));
+        return Err(Wrong::at(
+            0,
+            text!(
+                "principal y respaldo son la misma instancia ({instance})",
+                "main and backup are the same instance ({instance})"
+            ),
+        ));
     }
     Ok(found)
 }
@@ -36,8 +42,13 @@ pub fn parse(bytes: &[u8]) -> Result<SvrBak, Wrong> {
 fn bare(lines: &[(usize, &str)]) -> Result<SvrBak, Wrong> {
     match lines {
         [(_, backup), (_, main)] => Ok(SvrBak { main: (*main).to_owned(), backup: (*backup).to_owned() }),
-        [(line, _)] => Err(Wrong::at(*line, text!("falta la segunda instancia (respaldo, luego principal)", "the second instance is missing (backup, then main)"))),
-        [_, _, (line, _), ..] => Err(Wrong::at(*line, text!("sobra un renglón: se esperan dos", "one line too many: two are expected"))),
+        [(line, _)] => Err(Wrong::at(
+            *line,
+            text!("falta la segunda instancia (respaldo, luego principal)", "the second instance is missing (backup, then main)"),
+        )),
+        [_, _, (line, _), ..] => {
+            Err(Wrong::at(*line, text!("sobra un renglón: se esperan dos", "one line too many: two are expected")))
+        }
         [] => Err(Wrong::at(0, text!("está vacío", "it is empty"))),
     }
 }
@@ -52,7 +63,12 @@ fn pairs(lines: &[(usize, &str)]) -> Result<SvrBak, Wrong> {
         let place = match key.as_str() {
             key if MAIN_KEYS.contains(&key) => &mut main,
             key if BACKUP_KEYS.contains(&key) => &mut backup,
-            _ => return Err(Wrong::at(number, text!("clave desconocida «{key}» (principal, respaldo)", "unknown key \"{key}\" (principal, respaldo)"))),
+            _ => {
+                return Err(Wrong::at(
+                    number,
+                    text!("clave desconocida «{key}» (principal, respaldo)", "unknown key \"{key}\" (principal, respaldo)"),
+                ));
+            }
         };
         if value.is_empty() {
             return Err(Wrong::at(number, text!("falta la instancia", "the instance is missing")));

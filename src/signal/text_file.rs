@@ -27,8 +27,15 @@ impl Wrong {
     /// As a failure that names the file.
     pub fn failure(&self, kind: &str, path: &Path) -> Failure {
         let (shown, line, Text { es, en }) = (path.display(), self.line, &self.reason);
-        let message = if line == 0 { text!("{shown}: {es}", "{shown}: {en}") } else { text!("{shown}, línea {line}: {es}", "{shown}, line {line}: {en}") };
-        Failure::invalid(kind, message).hint(text!("corríjalo en el servidor principal con: relevo setup", "correct it on the main server with: relevo setup"))
+        let message = if line == 0 {
+            text!("{shown}: {es}", "{shown}: {en}")
+        } else {
+            text!("{shown}, línea {line}: {es}", "{shown}, line {line}: {en}")
+        };
+        Failure::invalid(kind, message).hint(text!(
+            "corríjalo en el servidor principal con: relevo setup",
+            "correct it on the main server with: relevo setup"
+        ))
     }
 }
 
@@ -56,7 +63,10 @@ pub fn decode(bytes: &[u8]) -> Result<String, Wrong> {
 
 /// Lines with their number from 1: without blank ones, spaces around them, and the Ctrl-Z that DOS editors leave at the end.
 pub fn lines(text: &str) -> Vec<(usize, &str)> {
-    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim_matches(|c: char| c.is_whitespace() || c == '\u{1a}')));
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim_matches(|c: char| c.is_whitespace() || c == '\u{1a}')));
     lines.filter(|(_, line)| !line.is_empty()).collect()
 }
 
@@ -73,8 +83,8 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Wrong> {
 /// 0x80-0x9F differ from Latin-1; the five that are unassigned stay controls and are refused as such.
 fn windows_1252(byte: u8) -> char {
     const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜',
-        '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“',
+        '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
     ];
     match byte {
         0x80..=0x9F => HIGH[usize::from(byte - 0x80)],
@@ -89,10 +99,18 @@ mod tests {
     #[test]
     fn every_encoding_gives_the_same_text() {
         let words = "respaldo=CAJA_ÑANDÚ";
-        let utf16 = |bom: [u8; 2], bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { bom.into_iter().chain(words.encode_utf16().flat_map(bytes)).collect() };
+        let utf16 = |bom: [u8; 2], bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            bom.into_iter().chain(words.encode_utf16().flat_map(bytes)).collect()
+        };
         let with_bom: Vec<u8> = [0xEF, 0xBB, 0xBF].into_iter().chain(words.bytes()).collect();
         let latin: Vec<u8> = words.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
-        for bytes in [words.as_bytes().to_vec(), with_bom, utf16([0xFF, 0xFE], u16::to_le_bytes), utf16([0xFE, 0xFF], u16::to_be_bytes), latin] {
+        for bytes in [
+            words.as_bytes().to_vec(),
+            with_bom,
+            utf16([0xFF, 0xFE], u16::to_le_bytes),
+            utf16([0xFE, 0xFF], u16::to_be_bytes),
+            latin,
+        ] {
             assert_eq!(decode(&bytes).unwrap(), words);
         }
     }

@@ -12,9 +12,14 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Date>, Wrong> {
     match lines.as_slice() {
         [] => Ok(None),
         [(number, line)] => date(line).map(Some).ok_or_else(|| {
-            Wrong::at(*number, text!("«{line}» no es una fecha (dd/mm/aaaa o aaaa-mm-dd)", "\"{line}\" is no date (dd/mm/yyyy or yyyy-mm-dd)"))
+            Wrong::at(
+                *number,
+                text!("«{line}» no es una fecha (dd/mm/aaaa o aaaa-mm-dd)", "\"{line}\" is no date (dd/mm/yyyy or yyyy-mm-dd)"),
+            )
         }),
-        [_, (number, _), ..] => Err(Wrong::at(*number, text!("sobra un renglón: se espera una fecha", "one line too many: one date is expected"))),
+        [_, (number, _), ..] => {
+            Err(Wrong::at(*number, text!("sobra un renglón: se espera una fecha", "one line too many: one date is expected")))
+        }
     }
 }
 
@@ -35,7 +40,10 @@ pub fn date(words: &str) -> Option<Date> {
         return None;
     }
     // A date with a time counts as its day.
-    words.parse().ok().or_else(|| words.get(..10).filter(|_| words.as_bytes().get(10).is_some_and(|b| b"T ".contains(b)))?.parse().ok())
+    words
+        .parse()
+        .ok()
+        .or_else(|| words.get(..10).filter(|_| words.as_bytes().get(10).is_some_and(|b| b"T ".contains(b)))?.parse().ok())
 }
 
 #[cfg(test)]
@@ -45,7 +53,8 @@ mod tests {
     #[test]
     fn dates() {
         let wanted = Date::new(2026, 12, 31).unwrap();
-        for text in ["31/12/2026", "2026-12-31", "2026-12-31T23:59:59", "\u{feff}31/12/2026\r\n\r\n", "2026-12-31T10:00:00-06:00"] {
+        for text in ["31/12/2026", "2026-12-31", "2026-12-31T23:59:59", "\u{feff}31/12/2026\r\n\r\n", "2026-12-31T10:00:00-06:00"]
+        {
             assert_eq!(parse(text.as_bytes()), Ok(Some(wanted)), "{text}");
         }
         assert_eq!(parse(render(wanted).as_bytes()), Ok(Some(wanted)));
@@ -54,7 +63,14 @@ mod tests {
 
     #[test]
     fn what_is_refused_and_where() {
-        for (text, line) in [("31/13/2026", 1), ("mañana", 1), ("12-31-2026", 1), ("31/12/26", 1), ("2026-12-31\n2027-01-01", 2), ("\n31.12.2026", 2)] {
+        for (text, line) in [
+            ("31/13/2026", 1),
+            ("mañana", 1),
+            ("12-31-2026", 1),
+            ("31/12/26", 1),
+            ("2026-12-31\n2027-01-01", 2),
+            ("\n31.12.2026", 2),
+        ] {
             assert_eq!(parse(text.as_bytes()).unwrap_err().line, line, "{text}");
         }
     }

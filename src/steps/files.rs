@@ -23,8 +23,12 @@ pub fn resolve(store: &Store, path: &str) -> Result<PathBuf> {
         Failure::invalid("path_refused", crate::text::Text { es, en })
             .hint(text!("escriba raíz:carpeta/archivo con una raíz de [files]", "write root:folder/file with a root of [files]"))
     };
-    let (root, relative) = path.split_once(':').filter(|(root, _)| root.len() > 1).ok_or_else(|| bad(text!("falta la raíz", "the root is missing")))?;
-    let base = store.config.files.get(root).ok_or_else(|| bad(text!("no hay raíz {root} en [files]", "no root {root} in [files]")))?;
+    let (root, relative) = path
+        .split_once(':')
+        .filter(|(root, _)| root.len() > 1)
+        .ok_or_else(|| bad(text!("falta la raíz", "the root is missing")))?;
+    let base =
+        store.config.files.get(root).ok_or_else(|| bad(text!("no hay raíz {root} en [files]", "no root {root} in [files]")))?;
     let relative = Path::new(relative);
     let plain = !relative.as_os_str().is_empty()
         && !relative.to_string_lossy().contains(['\\', ':', '\0'])
@@ -56,7 +60,8 @@ pub fn exists(store: &Store, path: &str) -> Result<bool> {
 pub fn read(store: &Store, path: &str) -> Result<String> {
     let full = resolve(store, path)?;
     let bytes = read_bytes(&full)?;
-    String::from_utf8(bytes).map_err(|e| Failure::failed("not_text", text!("{path} no es texto UTF-8", "{path} is not UTF-8 text")).cause(e))
+    String::from_utf8(bytes)
+        .map_err(|e| Failure::failed("not_text", text!("{path} no es texto UTF-8", "{path} is not UTF-8 text")).cause(e))
 }
 
 /// `files::copy`
@@ -74,7 +79,10 @@ pub fn write(cx: &Context, path: &str, text: &str) -> Result<Value> {
 pub fn remove(cx: &Context, path: &str) -> Result<Value> {
     let full = resolve(cx.store, path)?;
     keep(cx, &full)?;
-    cx.store.world.remove_file(Label::FilesRemove, &full).map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &full, &e))?;
+    cx.store
+        .world
+        .remove_file(Label::FilesRemove, &full)
+        .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &full, &e))?;
     Ok(Value::Null)
 }
 
@@ -83,7 +91,10 @@ fn put(cx: &Context, path: &str, bytes: &[u8]) -> Result<Value> {
     let same = std::fs::read(&full).is_ok_and(|old| old == bytes);
     if !same {
         keep(cx, &full)?;
-        cx.store.world.write_file(Label::FilesWrite, &full, bytes).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &full, &e))?;
+        cx.store
+            .world
+            .write_file(Label::FilesWrite, &full, bytes)
+            .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &full, &e))?;
     }
     Ok(json!({ "bytes": bytes.len(), "changed": !same }))
 }
@@ -95,9 +106,13 @@ pub fn put_back(cx: &Context, path: &str) -> Result<()> {
     let world = cx.store.world.as_ref();
     if kept.exists() {
         let bytes = read_bytes(&kept)?;
-        world.write_file(Label::FilesWrite, &full, &bytes).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &full, &e))
+        world
+            .write_file(Label::FilesWrite, &full, &bytes)
+            .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &full, &e))
     } else if absent.exists() {
-        world.remove_file(Label::FilesRemove, &full).map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &full, &e))
+        world
+            .remove_file(Label::FilesRemove, &full)
+            .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &full, &e))
     } else {
         Ok(()) // it never came to the effect
     }
@@ -113,7 +128,10 @@ fn keep(cx: &Context, full: &Path) -> Result<()> {
         true => (kept, read_bytes(full)?),
         false => (absent, Vec::new()),
     };
-    cx.store.world.write_file(Label::StateWrite, &path, &bytes).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+    cx.store
+        .world
+        .write_file(Label::StateWrite, &path, &bytes)
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
 }
 
 fn kept_files(cx: &Context) -> (PathBuf, PathBuf) {
@@ -131,4 +149,3 @@ fn read_bytes(full: &Path) -> Result<Vec<u8>> {
     }
     std::fs::read(full).map_err(failed)
 }
-

@@ -62,16 +62,23 @@ fn wait(until: Instant, watch: &Watch, mut take: impl FnMut() -> Result<Option<L
 fn note_holder(store: &Store, name: &str, what: &str) -> Result<()> {
     let path: PathBuf = store.state.join(name);
     let body = json!({ "what": what, "pid": std::process::id(), "since": store.now() }).to_string();
-    store.world.write_file(Label::StateWrite, &path, body.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+    store
+        .world
+        .write_file(Label::StateWrite, &path, body.as_bytes())
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
 }
 
 fn busy(store: &Store, name: &str) -> Failure {
-    let holder: Value = std::fs::read(store.state.join(name)).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+    let holder: Value =
+        std::fs::read(store.state.join(name)).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
     let (what, pid, since) = (holder["what"].as_str().unwrap_or("?"), &holder["pid"], holder["since"].as_str().unwrap_or("?"));
     Failure::new(
         Exit::Interrupted,
         "busy",
-        text!("otra corrida trabaja: {what} (proceso {pid}, desde {since})", "another run is at work: {what} (process {pid}, since {since})"),
+        text!(
+            "otra corrida trabaja: {what} (proceso {pid}, desde {since})",
+            "another run is at work: {what} (process {pid}, since {since})"
+        ),
     )
     .hint(text!("espere a que termine y repita", "wait until it ends, then repeat"))
     .retry(Retry::Temporary)

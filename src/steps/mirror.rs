@@ -27,12 +27,22 @@ pub fn mirror(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Re
     let store = cx.store;
     if let Some(intent) = store.backup.look()?.intent {
         let run = intent.run;
-        return Err(Failure::new(Exit::Interrupted, "role_change_open", text!("hay un cambio de papel en marcha (corrida {run})", "a role change is in progress (run {run})"))
-            .hint(text!("espere a que termine, o use relevo resume en la caja/servidor", "wait until it ends, or use relevo resume on the caja/servidor")));
+        return Err(Failure::new(
+            Exit::Interrupted,
+            "role_change_open",
+            text!("hay un cambio de papel en marcha (corrida {run})", "a role change is in progress (run {run})"),
+        )
+        .hint(text!(
+            "espere a que termine, o use relevo resume en la caja/servidor",
+            "wait until it ends, or use relevo resume on the caja/servidor"
+        )));
     }
     if !facts::authorised(store)?.mirror {
-        return Err(Failure::refused("mirror_not_authorised", text!("el respaldo espejo no está autorizado (posición 7)", "the mirror is not authorised (position 7)"))
-            .hint(text!("pida la autorización del respaldo espejo", "ask for the mirror's authorisation")));
+        return Err(Failure::refused(
+            "mirror_not_authorised",
+            text!("el respaldo espejo no está autorizado (posición 7)", "the mirror is not authorised (position 7)"),
+        )
+        .hint(text!("pida la autorización del respaldo espejo", "ask for the mirror's authorisation")));
     }
     match store.config.machine.role {
         Role::Till => Err(Failure::refused("not_on_a_till", text!("una caja no respalda", "a till does not mirror"))),
@@ -53,7 +63,10 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     let record = may_mirror(store)?;
     let targets = chosen(store, target)?;
     let [first, others @ ..] = targets.as_slice() else {
-        return Err(Failure::invalid("no_target", text!("no hay destinos en [mirror] targets", "there are no targets in [mirror] targets")));
+        return Err(Failure::invalid(
+            "no_target",
+            text!("no hay destinos en [mirror] targets", "there are no targets in [mirror] targets"),
+        ));
     };
     let (listed, plan) = put_copy(cx, first, &record, full)?;
     let listing = first.list()?;
@@ -67,7 +80,8 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     for copies in &targets {
         retain(store, copies, cx.watch)?;
     }
-    let newest = listing.copies.iter().map(|l| &l.manifest).filter(|m| m.kind != CopyKind::Tail).max_by_key(|m| (m.epoch, m.sequence));
+    let newest =
+        listing.copies.iter().map(|l| &l.manifest).filter(|m| m.kind != CopyKind::Tail).max_by_key(|m| (m.epoch, m.sequence));
     let verified = applied.is_some() && applied.as_ref() == newest.map(|m| &m.to);
     let reason: Option<Text> = match &plan {
         MirrorPlan::Seed { reason, .. } => Some(reason.text()),
@@ -99,18 +113,28 @@ fn may_mirror(store: &Store) -> Result<EpochRecord> {
     let (main, backup) = (store.main.look()?, store.backup.look()?);
     if let Some((higher, _)) = superseded(&main, &backup, store.remembered()?.as_ref()) {
         let epoch = higher.epoch;
-        return Err(Failure::new(Exit::OtherHolder, "not_the_holder", text!("este servidor no está en servicio (época {epoch})", "this server does not hold the post (epoch {epoch})"))
-            .hint(text!("vea: relevo status", "see: relevo status")));
+        return Err(Failure::new(
+            Exit::OtherHolder,
+            "not_the_holder",
+            text!("este servidor no está en servicio (época {epoch})", "this server does not hold the post (epoch {epoch})"),
+        )
+        .hint(text!("vea: relevo status", "see: relevo status")));
     }
     if main.state != DatabaseState::Open {
         let (instance, state) = (main.instance, main.state);
-        return Err(Failure::refused("database_not_open", text!("la base de {instance} no está abierta ({state})", "the database of {instance} is not open ({state})")));
+        return Err(Failure::refused(
+            "database_not_open",
+            text!("la base de {instance} no está abierta ({state})", "the database of {instance} is not open ({state})"),
+        ));
     }
     let database = store.main.identify(&store.config.store.id)?;
     let record = main.record.unwrap_or_else(|| EpochRecord::first(None));
     if record.awaiting_start {
-        return Err(Failure::refused("awaiting_start", text!("el principal fue restaurado y falta iniciarlo", "main was restored and is still to be started"))
-            .hint(text!("use: relevo launch --program svrpdv", "use: relevo launch --program svrpdv")));
+        return Err(Failure::refused(
+            "awaiting_start",
+            text!("el principal fue restaurado y falta iniciarlo", "main was restored and is still to be started"),
+        )
+        .hint(text!("use: relevo launch --program svrpdv", "use: relevo launch --program svrpdv")));
     }
     Ok(EpochRecord { database: Some(database), ..record })
 }
@@ -118,7 +142,10 @@ fn may_mirror(store: &Store) -> Result<EpochRecord> {
 fn chosen<'a>(store: &'a Store, target: Option<&str>) -> Result<Vec<&'a Copies>> {
     let all: Vec<&Copies> = store.copies.iter().filter(|copies| target.is_none_or(|name| copies.name() == name)).collect();
     match (target, all.is_empty()) {
-        (Some(name), true) => Err(Failure::invalid("unknown_target", text!("no hay destino {name} en [mirror] targets", "there is no target {name} in [mirror] targets"))),
+        (Some(name), true) => Err(Failure::invalid(
+            "unknown_target",
+            text!("no hay destino {name} en [mirror] targets", "there is no target {name} in [mirror] targets"),
+        )),
         _ => Ok(all),
     }
 }
@@ -167,11 +194,19 @@ fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> 
     Ok((listed, plan))
 }
 
-fn stream(store: &Store, base: Option<&Position>, record: &EpochRecord, sequence: u64, out: &mut dyn Write, watch: &Watch) -> Result<Option<Streamed>> {
+fn stream(
+    store: &Store,
+    base: Option<&Position>,
+    record: &EpochRecord,
+    sequence: u64,
+    out: &mut dyn Write,
+    watch: &Watch,
+) -> Result<Option<Streamed>> {
     let mut sink = |part: Part<'_>| match part {
         Part::Change(_) => Ok(true),
         Part::Bytes(bytes) => out.write_all(bytes).map(|()| true).map_err(|e| {
-            Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target")).cause(e)
+            Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target"))
+                .cause(e)
         }),
     };
     let scanned = store.main.scan(base, record, sequence, &mut sink, watch)?;
@@ -188,7 +223,13 @@ fn apply_only(cx: &Context) -> Result<Value> {
     let store = cx.store;
     let look = store.backup.look()?;
     if look.state == DatabaseState::Open {
-        return Err(Failure::refused("backup_holds", text!("el servidor de respaldo está en servicio: no se le aplican copias", "the backup server holds the post: no copies are applied to it")));
+        return Err(Failure::refused(
+            "backup_holds",
+            text!(
+                "el servidor de respaldo está en servicio: no se le aplican copias",
+                "the backup server holds the post: no copies are applied to it"
+            ),
+        ));
     }
     let before = look.position;
     let after = bring_forward(store, cx.watch)?;
@@ -210,8 +251,12 @@ fn manifest_of(store: &Store, position: &Position) -> Option<Manifest> {
 /// Applies all that follows, under the apply lock; where the standby then is. `None`: nothing to follow.
 fn bring_forward(store: &Store, watch: &Watch) -> Result<Option<Position>> {
     let Some(_lock) = store.backup.take_apply_lock()? else {
-        return Err(Failure::new(Exit::Interrupted, "busy", text!("otra corrida escribe el respaldo", "another run is writing the standby"))
-            .hint(text!("espere a que termine y repita", "wait until it ends, then repeat")));
+        return Err(Failure::new(
+            Exit::Interrupted,
+            "busy",
+            text!("otra corrida escribe el respaldo", "another run is writing the standby"),
+        )
+        .hint(text!("espere a que termine y repita", "wait until it ends, then repeat")));
     };
     forward(store, watch)
 }
@@ -294,13 +339,20 @@ pub fn reach(store: &Store, backup: &Look) -> Result<(Option<Reach>, Vec<Text>)>
 pub fn apply_copies(cx: &Context, to: Option<&Position>) -> Result<Value> {
     let store = cx.store;
     if store.backup.look()?.state == DatabaseState::Open {
-        return Err(Failure::failed("backup_is_open", text!("la base del respaldo ya está abierta", "the backup's database is open already")));
+        return Err(Failure::failed(
+            "backup_is_open",
+            text!("la base del respaldo ya está abierta", "the backup's database is open already"),
+        ));
     }
-    let position = forward(store, cx.watch)?.ok_or_else(|| Failure::refused("no_copy", text!("no hay copia que aplicar", "there is no copy to apply")))?;
+    let position = forward(store, cx.watch)?
+        .ok_or_else(|| Failure::refused("no_copy", text!("no hay copia que aplicar", "there is no copy to apply")))?;
     if let Some(wanted) = to.filter(|wanted| (wanted.epoch, wanted.sequence) > (position.epoch, position.sequence)) {
         let (got, sequence) = (position.sequence, wanted.sequence);
-        return Err(Failure::failed("copies_changed", text!("sólo se llegó a la copia {got} de {sequence}", "only copy {got} of {sequence} was reached"))
-            .hint(text!("revise los destinos: relevo target verify", "check the targets: relevo target verify")));
+        return Err(Failure::failed(
+            "copies_changed",
+            text!("sólo se llegó a la copia {got} de {sequence}", "only copy {got} of {sequence} was reached"),
+        )
+        .hint(text!("revise los destinos: relevo target verify", "check the targets: relevo target verify")));
     }
     if let Some(manifest) = manifest_of(store, &position) {
         signals::note_copy_age(store, &manifest.at)?;
@@ -345,9 +397,12 @@ fn retain(store: &Store, copies: &Copies, watch: &Watch) -> Result<()> {
 
 /// Reads every copy of a target and restores its newest chain into a scratch file.
 pub fn verify_target(store: &Store, name: &str, watch: &Watch) -> Result<Value> {
-    let copies = chosen(store, Some(name))?.into_iter().next().ok_or_else(|| crate::error::Failure::invalid("unknown_target", text!("no hay destino {name}", "there is no target {name}")))?;
+    let copies = chosen(store, Some(name))?.into_iter().next().ok_or_else(|| {
+        crate::error::Failure::invalid("unknown_target", text!("no hay destino {name}", "there is no target {name}"))
+    })?;
     let listing = copies.list()?;
-    let mut problems: Vec<String> = listing.damaged.iter().map(|d| format!("{}: {}", d.name, d.reason.get(store.operator.lang))).collect();
+    let mut problems: Vec<String> =
+        listing.damaged.iter().map(|d| format!("{}: {}", d.name, d.reason.get(store.operator.lang))).collect();
     for listed in &listing.copies {
         if let Err(failure) = copies.verify(&listed.manifest, watch) {
             if failure.exit == Exit::Interrupted {
@@ -358,14 +413,18 @@ pub fn verify_target(store: &Store, name: &str, watch: &Watch) -> Result<Value> 
     }
     let found = chain(&listing.copies, &damaged(&listing), None, None, None);
     if let Some(wanted) = &found.upto {
-        let chain: Vec<&Listed> = found.apply.iter().filter_map(|name| listing.copies.iter().find(|l| l.manifest.name == *name)).collect();
+        let chain: Vec<&Listed> =
+            found.apply.iter().filter_map(|name| listing.copies.iter().find(|l| l.manifest.name == *name)).collect();
         let mut contents = chain.into_iter().map(|l| Ok((to_apply(&l.manifest), copies.open(&l.manifest)?)));
         let own = if store.config.machine.role == Role::Main { Side::Main } else { Side::Backup };
         match store.server(own).try_restore(&mut contents, watch) {
             Ok(position) if position == *wanted => {
                 let path = store.state.join("verified.json");
                 let body = serde_json::to_vec(&position).unwrap_or_default();
-                store.world.write_file(Label::StateWrite, &path, &body).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
+                store
+                    .world
+                    .write_file(Label::StateWrite, &path, &body)
+                    .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
             }
             Ok(_) => problems.push("the trial restore ended elsewhere".to_owned()),
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),

@@ -3,9 +3,12 @@
 //! again where a script can call a step by itself.
 
 pub mod files;
+pub mod locks;
 pub mod mirror;
 pub mod post;
 pub mod programs;
+pub mod promote;
+pub mod restore;
 pub mod role;
 pub mod run;
 pub mod seats;

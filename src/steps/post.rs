@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::error::{Exit, Failure, Result};
 use crate::model::{DatabaseState, EpochRecord, Side};
-use crate::steps::run::Run;
 use crate::plan::step::Step;
+use crate::steps::run::Run;
 use crate::text;
 
 /// Fences the own main database, saves its tail where a target can be reached, and returns the refusal (exit 11).
@@ -14,7 +14,10 @@ pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failur
     let mut refusal = Failure::new(
         Exit::OtherHolder,
         "superseded",
-        text!("el servidor de respaldo está en servicio (época {epoch}): este servidor no debe atender", "the backup server holds the post (epoch {epoch}): this server must not serve"),
+        text!(
+            "el servidor de respaldo está en servicio (época {epoch}): este servidor no debe atender",
+            "the backup server holds the post (epoch {epoch}): this server must not serve"
+        ),
     )
     .hint(text!(
         "use las cajas con el servidor de respaldo; para volver: relevo restore en la caja/servidor",

@@ -26,7 +26,10 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
         return Ok(json!({ "started": false, "pid": process.pid }));
     }
     if program == Program::Pospdv {
-        return Err(Failure::refused("launched_only", text!("PosPdv se inicia con relevo launch", "PosPdv is started by relevo launch")));
+        return Err(Failure::refused(
+            "launched_only",
+            text!("PosPdv se inicia con relevo launch", "PosPdv is started by relevo launch"),
+        ));
     }
     let (side, record) = may_serve(store)?;
     let Some(post) = store.take_post(side)? else {
@@ -57,9 +60,12 @@ pub fn stop(cx: &Context, program: Program) -> Result<Value> {
     let section = section(store, program)?;
     store.world.stop(Label::ServiceStop, &process, section.stop_timeout).map_err(|e| {
         let pid = process.pid;
-        Failure::failed("program_not_stopped", text!("no se pudo cerrar {program} (proceso {pid})", "could not stop {program} (process {pid})"))
-            .cause(e)
-            .retry(Retry::Temporary)
+        Failure::failed(
+            "program_not_stopped",
+            text!("no se pudo cerrar {program} (proceso {pid})", "could not stop {program} (process {pid})"),
+        )
+        .cause(e)
+        .retry(Retry::Temporary)
     })?;
     Ok(json!({ "stopped": true, "pid": process.pid }))
 }
@@ -96,7 +102,10 @@ fn may_serve(store: &Store) -> Result<(Side, EpochRecord)> {
     }
     if own.state != DatabaseState::Open {
         let state = own.state;
-        return Err(Failure::refused("database_not_open", text!("BDPdv no está abierta aquí ({state})", "the database is not open here ({state})")));
+        return Err(Failure::refused(
+            "database_not_open",
+            text!("BDPdv no está abierta aquí ({state})", "the database is not open here ({state})"),
+        ));
     }
     Ok((side, record))
 }
@@ -115,7 +124,13 @@ fn wait_ready(store: &Store, side: Side, section: &ProgramSection, process: &Pro
             return Ok(());
         }
         if began.elapsed() > section.ready_after + SERVE_WITHIN {
-            return Err(Failure::failed("program_not_serving", text!("SvrPdv vive pero no atiende (no tomó server.lock)", "SvrPdv is alive but does not serve (it did not take server.lock)")));
+            return Err(Failure::failed(
+                "program_not_serving",
+                text!(
+                    "SvrPdv vive pero no atiende (no tomó server.lock)",
+                    "SvrPdv is alive but does not serve (it did not take server.lock)"
+                ),
+            ));
         }
         std::thread::sleep(LOOK_EVERY);
     }
@@ -126,11 +141,18 @@ pub fn expand(store: &Store, section: &ProgramSection, side: Side, record: &Epoc
     let server = store.config.server(side);
     let epoch = record.epoch.to_string();
     let values = [("instance", server.instance.as_str()), ("database", server.database.as_str()), ("epoch", epoch.as_str())];
-    let fill = |word: &String| values.iter().fold(word.clone(), |word, (name, value)| word.replace(&format!("{{{name}}}"), value));
-    let mut env: Vec<(String, String)> = values.iter().map(|(name, value)| (format!("RELEVO_{}", name.to_uppercase()), (*value).to_owned())).collect();
+    let fill =
+        |word: &String| values.iter().fold(word.clone(), |word, (name, value)| word.replace(&format!("{{{name}}}"), value));
+    let mut env: Vec<(String, String)> =
+        values.iter().map(|(name, value)| (format!("RELEVO_{}", name.to_uppercase()), (*value).to_owned())).collect();
     env.push(("RELEVO_SERVER".to_owned(), side.to_string()));
     env.push(("RELEVO_MACHINE".to_owned(), store.config.machine.name.clone()));
-    Command { argv: section.command.iter().map(fill).collect(), env, dir: None, log: Some(store.state.join("logs").join("svrpdv.log")) }
+    Command {
+        argv: section.command.iter().map(fill).collect(),
+        env,
+        dir: None,
+        log: Some(store.state.join("logs").join("svrpdv.log")),
+    }
 }
 
 /// Settings of a program.
@@ -140,8 +162,11 @@ pub fn section(store: &Store, program: Program) -> Result<&ProgramSection> {
         Program::Pospdv => &store.config.programs.pospdv,
     };
     section.as_ref().ok_or_else(|| {
-        Failure::invalid("no_command", text!("relevo.toml no dice cómo iniciar {program}", "relevo.toml does not say how to start {program}"))
-            .hint(text!("ponga [programs.{program}] command = ['…']", "set [programs.{program}] command = ['…']"))
+        Failure::invalid(
+            "no_command",
+            text!("relevo.toml no dice cómo iniciar {program}", "relevo.toml does not say how to start {program}"),
+        )
+        .hint(text!("ponga [programs.{program}] command = ['…']", "set [programs.{program}] command = ['…']"))
     })
 }
 
@@ -149,7 +174,10 @@ pub fn section(store: &Store, program: Program) -> Result<&ProgramSection> {
 pub fn remember(store: &Store, program: Program, process: &ProcessId) -> Result<()> {
     let Some(path) = info_path(store, program) else { return Ok(()) };
     let body = serde_json::to_vec(process).unwrap_or_default();
-    store.world.write_file(Label::ServiceInfo, &path, &body).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+    store
+        .world
+        .write_file(Label::ServiceInfo, &path, &body)
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
 }
 
 fn info_path(store: &Store, program: Program) -> Option<PathBuf> {

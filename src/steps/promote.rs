@@ -32,8 +32,14 @@ pub fn refuse_inside_launch(run: &Run, what: &str) -> Result<()> {
     if run.log()?.verb != "launch" {
         return Ok(());
     }
-    Err(Failure::invalid("not_inside_launch", text!("{what} no se llama dentro de un launch", "{what} is not called inside a launch"))
-        .hint(text!("startup.rhai devuelve #{{ next: \"promote\" }} y relevo lo hace aparte", "startup.rhai returns #{{ next: \"promote\" }} and relevo does it apart")))
+    Err(Failure::invalid(
+        "not_inside_launch",
+        text!("{what} no se llama dentro de un launch", "{what} is not called inside a launch"),
+    )
+    .hint(text!(
+        "startup.rhai devuelve #{{ next: \"promote\" }} y relevo lo hace aparte",
+        "startup.rhai returns #{{ next: \"promote\" }} and relevo does it apart"
+    )))
 }
 
 fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {

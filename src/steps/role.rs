@@ -11,12 +11,21 @@ use crate::text;
 pub fn ask_main(cx: &Context, planned: bool) -> Result<Value> {
     let main = cx.store.main.look()?;
     if main.serving {
-        return Err(Failure::refused("main_serves", text!("el servidor principal está atendiendo", "the main server is serving"))
-            .hint(text!("no se releva mientras atiende; vea: relevo status", "no promote while it serves; see: relevo status")));
+        return Err(Failure::refused(
+            "main_serves",
+            text!("el servidor principal está atendiendo", "the main server is serving"),
+        )
+        .hint(text!("no se releva mientras atiende; vea: relevo status", "no promote while it serves; see: relevo status")));
     }
     if !planned && main.answers() {
-        return Err(Failure::refused("main_is_back", text!("el servidor principal volvió a responder", "the main server answers again"))
-            .hint(text!("repita: relevo promote tomará lo último que tiene y no se pierde nada", "repeat: relevo promote will take its tail and lose nothing")));
+        return Err(Failure::refused(
+            "main_is_back",
+            text!("el servidor principal volvió a responder", "the main server answers again"),
+        )
+        .hint(text!(
+            "repita: relevo promote tomará lo último que tiene y no se pierde nada",
+            "repeat: relevo promote will take its tail and lose nothing"
+        )));
     }
     Ok(json!({ "reachable": main.reachable, "state": main.state }))
 }
@@ -45,7 +54,10 @@ pub fn lift_fence(cx: &Context, side: Side) -> Result<()> {
         return Err(Failure::new(
             Exit::OtherHolder,
             "superseded",
-            text!("otro servidor tiene la época {epoch}: no se vuelve a abrir esta base", "another server holds epoch {epoch}: this database is not opened again"),
+            text!(
+                "otro servidor tiene la época {epoch}: no se vuelve a abrir esta base",
+                "another server holds epoch {epoch}: this database is not opened again"
+            ),
         ));
     }
     server.unfence()
@@ -68,7 +80,10 @@ pub fn prove_nobody(cx: &Context) -> Result<Value> {
     }
     if backup.state != DatabaseState::Fenced {
         let state = backup.state;
-        return Err(Failure::failed("not_detached", text!("la BDPdv del respaldo no está separada ({state})", "the backup's database is not detached ({state})")));
+        return Err(Failure::failed(
+            "not_detached",
+            text!("la BDPdv del respaldo no está separada ({state})", "the backup's database is not detached ({state})"),
+        ));
     }
     Ok(Value::Null)
 }

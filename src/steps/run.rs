@@ -65,8 +65,12 @@ impl Run {
     /// Takes up a run whose owner is gone.
     pub fn reopen(store: Arc<Store>, watch: Watch, id: RunId) -> Result<Run> {
         let lock = store.journal()?.own(id)?.ok_or_else(|| {
-            Failure::new(Exit::Interrupted, "run_is_running", text!("la corrida {id} sigue en marcha", "run {id} is still running"))
-                .hint(text!("espere a que termine", "wait until it ends"))
+            Failure::new(
+                Exit::Interrupted,
+                "run_is_running",
+                text!("la corrida {id} sigue en marcha", "run {id} is still running"),
+            )
+            .hint(text!("espere a que termine", "wait until it ends"))
         })?;
         let (log, events, chain) = store.journal()?.load(id)?;
         let inner = Inner { log, recorded: events.len(), chain, pending: Vec::new(), calls: 0 };
@@ -347,8 +351,12 @@ impl Run {
 
     fn frozen(&self, path: &str, plan: Option<Value>) -> Result<Saga> {
         serde_json::from_value(plan.unwrap_or(Value::Null)).map_err(|e| {
-            Failure::new(Exit::Stuck, "plan_unreadable", text!("el plan del paso {path} no se puede leer", "the plan of step {path} cannot be read"))
-                .cause(e)
+            Failure::new(
+                Exit::Stuck,
+                "plan_unreadable",
+                text!("el plan del paso {path} no se puede leer", "the plan of step {path} cannot be read"),
+            )
+            .cause(e)
         })
     }
 
@@ -364,7 +372,9 @@ impl Run {
             StepState::Failed(failure) => Some(failure.clone()),
             _ => None,
         });
-        let undoing = children.iter().any(|(_, s)| matches!(s.state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_)));
+        let undoing = children
+            .iter()
+            .any(|(_, s)| matches!(s.state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_)));
         Ok(failed.or_else(|| undoing.then(undone_on_request)))
     }
 
@@ -373,7 +383,9 @@ impl Run {
     }
 
     fn inner(&self) -> Result<MutexGuard<'_, Inner>> {
-        self.inner.lock().map_err(|_| Failure::failed("journal", text!("la corrida quedó inconsistente", "the run became inconsistent")))
+        self.inner
+            .lock()
+            .map_err(|_| Failure::failed("journal", text!("la corrida quedó inconsistente", "the run became inconsistent")))
     }
 }
 
@@ -389,7 +401,12 @@ impl Inner {
 
     fn note(&mut self, event: Event) -> Result<()> {
         self.log.push(&event).map_err(|e| {
-            Failure::new(Exit::Stuck, "journal_illegal", text!("la corrida quedó en un estado imposible", "the run came to an impossible state")).cause(e)
+            Failure::new(
+                Exit::Stuck,
+                "journal_illegal",
+                text!("la corrida quedó en un estado imposible", "the run came to an impossible state"),
+            )
+            .cause(e)
         })?;
         self.pending.push(event);
         Ok(())
@@ -441,5 +458,8 @@ pub fn beyond_the_point(name: &str) -> Failure {
         "beyond_the_point",
         text!("{name} ya pasó el punto sin retorno y no se deshace", "{name} is beyond its point of no return and is not undone"),
     )
-    .hint(text!("siga adelante con relevo resume, o vuelva con: relevo {other}", "go on with relevo resume, or go back with: relevo {other}"))
+    .hint(text!(
+        "siga adelante con relevo resume, o vuelva con: relevo {other}",
+        "go on with relevo resume, or go back with: relevo {other}"
+    ))
 }

@@ -38,7 +38,9 @@ pub fn release(cx: &Context) -> Result<Value> {
     // The rows are on our disk before the transaction that removes them commits.
     let mut keep = |rows: &[Value]| {
         let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
-        world.append_file(Label::StateWrite, &path, lines.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+        world
+            .append_file(Label::StateWrite, &path, lines.as_bytes())
+            .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
     };
     let rows = crate::world::effect(world, Label::SeatsRelease, || server.release_seats(statement, &mut keep))?;
     Ok(json!({ "rows": rows, "operating": operating }))

@@ -12,13 +12,19 @@ use crate::world::Label;
 pub fn identify(cx: &Context) -> Result<Value> {
     let store = cx.store;
     if store.config.machine.role != Role::Main {
-        return Err(Failure::refused("not_main", text!("la identidad se da en el servidor principal", "the identity is given on the main server")));
+        return Err(Failure::refused(
+            "not_main",
+            text!("la identidad se da en el servidor principal", "the identity is given on the main server"),
+        ));
     }
     let look = store.main.look()?;
     if look.state != DatabaseState::Open {
         let (instance, state) = (look.instance, look.state);
-        return Err(Failure::refused("database_not_open", text!("no hay BDPdv abierta en {instance} ({state})", "there is no open database in {instance} ({state})"))
-            .hint(text!("revise [servers.main] instance", "check [servers.main] instance")));
+        return Err(Failure::refused(
+            "database_not_open",
+            text!("no hay BDPdv abierta en {instance} ({state})", "there is no open database in {instance} ({state})"),
+        )
+        .hint(text!("revise [servers.main] instance", "check [servers.main] instance")));
     }
     Ok(json!(store.main.identify(&store.config.store.id)?))
 }
@@ -31,9 +37,15 @@ pub fn remove_shortcut(cx: &Context) -> Result<Value> {
     };
     if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("lnk")) {
         let shown = path.display();
-        return Err(Failure::invalid("not_a_shortcut", text!("{shown} no es un acceso directo (.lnk)", "{shown} is not a shortcut (.lnk)"))
-            .hint(text!("revise [setup] shortcut", "check [setup] shortcut")));
+        return Err(Failure::invalid(
+            "not_a_shortcut",
+            text!("{shown} no es un acceso directo (.lnk)", "{shown} is not a shortcut (.lnk)"),
+        )
+        .hint(text!("revise [setup] shortcut", "check [setup] shortcut")));
     }
-    store.world.remove_file(Label::ShortcutRemove, path).map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), path, &e))?;
+    store
+        .world
+        .remove_file(Label::ShortcutRemove, path)
+        .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), path, &e))?;
     Ok(json!({ "removed": true }))
 }

@@ -33,7 +33,8 @@ pub fn fetch(cx: &Context) -> Result<Value> {
     for (name, check) in checks {
         let known = since[name].as_u64().map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
         let (outcome, modified) = fetch_one(store.world.as_ref(), from, to, name, check, known)?;
-        if let Some(ms) = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok()).and_then(|d| u64::try_from(d.as_millis()).ok()) {
+        if let Some(ms) = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok()).and_then(|d| u64::try_from(d.as_millis()).ok())
+        {
             since[name] = json!(ms);
         }
         copied |= outcome == Fetched::Copied;
@@ -42,7 +43,10 @@ pub fn fetch(cx: &Context) -> Result<Value> {
     }
     if since != before {
         let body = since.to_string();
-        store.world.write_file(Label::StateWrite, &memory, body.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &memory, &e))?;
+        store
+            .world
+            .write_file(Label::StateWrite, &memory, body.as_bytes())
+            .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &memory, &e))?;
     }
     Ok(json!({ "copied": copied, "kept": kept }))
 }
@@ -50,9 +54,18 @@ pub fn fetch(cx: &Context) -> Result<Value> {
 fn say(watch: &Watch, name: &str, outcome: &Fetched) {
     match outcome {
         Fetched::Copied | Fetched::Same | Fetched::None => {}
-        Fetched::KeptAway => watch.note(text!("{name}: el principal no está; se conserva la última copia buena", "{name}: main is away; the last good copy is kept")),
-        Fetched::KeptBad { why } => watch.note(text!("{name} del principal no sirve; se conserva la última copia buena: {why}", "main's {name} is not usable; the last good copy is kept: {why}")),
-        Fetched::KeptOlder => watch.note(text!("{name} del principal es más viejo que el de aquí; se conserva", "main's {name} is older than the one here; it is kept")),
+        Fetched::KeptAway => watch.note(text!(
+            "{name}: el principal no está; se conserva la última copia buena",
+            "{name}: main is away; the last good copy is kept"
+        )),
+        Fetched::KeptBad { why } => watch.note(text!(
+            "{name} del principal no sirve; se conserva la última copia buena: {why}",
+            "main's {name} is not usable; the last good copy is kept: {why}"
+        )),
+        Fetched::KeptOlder => watch.note(text!(
+            "{name} del principal es más viejo que el de aquí; se conserva",
+            "main's {name} is older than the one here; it is kept"
+        )),
     }
 }
 
@@ -64,13 +77,17 @@ pub fn sync_marker(cx: &Context) -> Result<Value> {
         return Ok(json!({ "present": facts::marked(store), "changed": false }));
     };
     let named = marker::names_this_machine(&svrbak, &store.config);
-    let holds = store.config.machine.role == Role::Backup && store.backup.look()?.record.is_some_and(|r| r.holder == Side::Backup);
+    let holds =
+        store.config.machine.role == Role::Backup && store.backup.look()?.record.is_some_and(|r| r.holder == Side::Backup);
     let action = marker::action(facts::marked(store), named, holds);
     match action {
         Action::Create => write_marker(store)?,
         Action::Remove => {
             let path = store.config.paths.pdv.join(POSBAK);
-            store.world.remove_file(Label::SignalRemove, &path).map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &path, &e))?;
+            store
+                .world
+                .remove_file(Label::SignalRemove, &path)
+                .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &path, &e))?;
         }
         Action::KeepWhileHolding => cx.watch.note(text!(
             "PosBak.txt se conserva: este equipo tiene el servicio, aunque SvrBak.txt ya no lo nombre",
@@ -86,8 +103,17 @@ pub fn mark_terminal(cx: &Context) -> Result<Value> {
     let store = cx.store;
     if store.config.machine.role != Role::Backup {
         let role = store.config.machine.role;
-        return Err(Failure::invalid("role_disagrees", text!("relevo.toml dice role = \"{role}\": no es la caja/servidor", "relevo.toml says role = \"{role}\": not the caja/servidor"))
-            .hint(text!("ponga [machine] role = \"backup\" en la caja/servidor", "set [machine] role = \"backup\" on the caja/servidor")));
+        return Err(Failure::invalid(
+            "role_disagrees",
+            text!(
+                "relevo.toml dice role = \"{role}\": no es la caja/servidor",
+                "relevo.toml says role = \"{role}\": not the caja/servidor"
+            ),
+        )
+        .hint(text!(
+            "ponga [machine] role = \"backup\" en la caja/servidor",
+            "set [machine] role = \"backup\" on the caja/servidor"
+        )));
     }
     if !facts::marked(store) {
         write_marker(store)?;
@@ -105,12 +131,19 @@ fn write_marker(store: &Store) -> Result<()> {
 pub fn write(cx: &Context, main: &str, backup: &str, valid_until: Option<&str>) -> Result<Value> {
     let store = cx.store;
     if store.config.machine.role != Role::Main {
-        return Err(Failure::refused("not_main", text!("las instancias se definen en el servidor principal", "the instances are defined on the main server")));
+        return Err(Failure::refused(
+            "not_main",
+            text!("las instancias se definen en el servidor principal", "the instances are defined on the main server"),
+        ));
     }
     let until = match valid_until {
         None => None,
         Some(words) => Some(vecbak::date(words).ok_or_else(|| {
-            Failure::new(crate::error::Exit::Usage, "bad_date", text!("«{words}» no es una fecha (aaaa-mm-dd)", "\"{words}\" is no date (yyyy-mm-dd)"))
+            Failure::new(
+                crate::error::Exit::Usage,
+                "bad_date",
+                text!("«{words}» no es una fecha (aaaa-mm-dd)", "\"{words}\" is no date (yyyy-mm-dd)"),
+            )
         })?),
     };
     let found = SvrBak { main: main.to_owned(), backup: backup.to_owned() };
@@ -118,8 +151,11 @@ pub fn write(cx: &Context, main: &str, backup: &str, valid_until: Option<&str>) 
     svrbak::parse(body.as_bytes()).map_err(|wrong| wrong.failure("svrbak_invalid", std::path::Path::new(SVRBAK)))?;
     for (said, set) in [(main, &store.config.servers.main.instance), (backup, &store.config.servers.backup.instance)] {
         if !same_instance(said, set) {
-            return Err(Failure::invalid("instances_disagree", text!("la orden dice {said} y relevo.toml dice {set}", "the command says {said} and relevo.toml says {set}"))
-                .hint(text!("ponga lo mismo en relevo.toml", "write the same in relevo.toml")));
+            return Err(Failure::invalid(
+                "instances_disagree",
+                text!("la orden dice {said} y relevo.toml dice {set}", "the command says {said} and relevo.toml says {set}"),
+            )
+            .hint(text!("ponga lo mismo en relevo.toml", "write the same in relevo.toml")));
         }
     }
     let pdv = &store.config.paths.pdv;
@@ -130,8 +166,17 @@ pub fn write(cx: &Context, main: &str, backup: &str, valid_until: Option<&str>) 
         return Ok(json!({ "changed": false }));
     }
     let who = store.operator.authorise(&store.state)?.ok_or_else(|| {
-        Failure::refused("needs_authorisation", text!("definir las instancias requiere a una persona autorizada", "defining the instances takes an authorised person"))
-            .hint(text!("dé el PIN de la sucursal (--pin-fd 0, o en la terminal)", "give the store PIN (--pin-fd 0, or on the terminal)"))
+        Failure::refused(
+            "needs_authorisation",
+            text!(
+                "definir las instancias requiere a una persona autorizada",
+                "defining the instances takes an authorised person"
+            ),
+        )
+        .hint(text!(
+            "dé el PIN de la sucursal (--pin-fd 0, o en la terminal)",
+            "give the store PIN (--pin-fd 0, or on the terminal)"
+        ))
     })?;
     for (path, body) in &files {
         write_signal(store, path, body)?;
@@ -150,5 +195,8 @@ pub fn note_copy_age(store: &Store, at: &str) -> Result<()> {
 }
 
 fn write_signal(store: &Store, path: &std::path::Path, body: &str) -> Result<()> {
-    store.world.write_file(Label::SignalWrite, path, body.as_bytes()).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), path, &e))
+    store
+        .world
+        .write_file(Label::SignalWrite, path, body.as_bytes())
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), path, &e))
 }

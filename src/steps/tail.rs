@@ -38,7 +38,10 @@ pub fn save(cx: &Context, main: &dyn DatabaseServer, holder: &dyn DatabaseServer
     let ended = ended_epoch(store, look.record.as_ref())?;
     let name = copy_name(ended, 0, CopyKind::Tail);
     let [first, others @ ..] = store.copies.as_slice() else {
-        return Err(Failure::invalid("no_target", text!("no hay destinos donde guardar la cola", "there are no targets to save the tail on")));
+        return Err(Failure::invalid(
+            "no_target",
+            text!("no hay destinos donde guardar la cola", "there are no targets to save the tail on"),
+        ));
     };
     let orphans = match first.get_lines(&name)? {
         Some(lines) => lines.iter().filter(|line| is_ticket(line)).count(),
@@ -119,7 +122,13 @@ fn is_ticket(line: &str) -> bool {
 
 /// The whole old database, as a stock SQLite file.
 fn put_whole(
-    store: &Store, copies: &Copies, main: &dyn DatabaseServer, name: &str, epoch: Epoch, record: Option<&EpochRecord>, watch: &Watch,
+    store: &Store,
+    copies: &Copies,
+    main: &dyn DatabaseServer,
+    name: &str,
+    epoch: Epoch,
+    record: Option<&EpochRecord>,
+    watch: &Watch,
 ) -> Result<()> {
     let database = record.and_then(|r| r.database).or_else(|| store.backup.look().ok()?.record?.database);
     let Some(database) = database else {
@@ -143,7 +152,8 @@ fn put_whole(
         let mut sink = |part: Part<'_>| match part {
             Part::Change(_) => Ok(true),
             Part::Bytes(bytes) => out.write_all(bytes).map(|()| true).map_err(|e| {
-                Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target")).cause(e)
+                Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target"))
+                    .cause(e)
             }),
         };
         let scanned = main.scan(None, &record, 0, &mut sink, watch)?;

@@ -103,7 +103,11 @@ fn both_forms_and_encodings_of_svrbak_are_read() {
     let (main, backup) = (shop.path("main", "instance"), shop.path("caja", "instance"));
     let bare = format!("{}\n{}\n", backup.display(), main.display());
     let utf16: Vec<u8> = [0xFF, 0xFE].into_iter().chain(bare.encode_utf16().flat_map(u16::to_le_bytes)).collect();
-    for bytes in [bare.clone().into_bytes(), utf16, format!("\u{feff}RESPALDO = {}\r\nPrincipal={}", backup.display(), main.display()).into_bytes()] {
+    for bytes in [
+        bare.clone().into_bytes(),
+        utf16,
+        format!("\u{feff}RESPALDO = {}\r\nPrincipal={}", backup.display(), main.display()).into_bytes(),
+    ] {
         std::fs::write(shop.path("main", "pdv/SvrBak.txt"), bytes).unwrap();
         shop.json("caja", &["launch", "--program", "pospdv"]).expect(0);
         assert!(shop.path("caja", "pdv/PosBak.txt").exists());

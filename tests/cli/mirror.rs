@@ -6,7 +6,11 @@ use crate::harness::{Options, Shop};
 fn seed_increment_skip_and_what_status_says() {
     let shop = Shop::new();
     let seed = shop.json("main", &["mirror"]).expect(0).json();
-    assert_eq!((seed["kind"].as_str(), seed["sequence"].as_u64(), seed["applied"].as_bool()), (Some("full"), Some(1), Some(true)), "{seed}");
+    assert_eq!(
+        (seed["kind"].as_str(), seed["sequence"].as_u64(), seed["applied"].as_bool()),
+        (Some("full"), Some(1), Some(true)),
+        "{seed}"
+    );
     shop.sell("main", "CAJA2", 3);
     let increment = shop.json("main", &["mirror"]).expect(0).json();
     assert_eq!((increment["kind"].as_str(), increment["sequence"].as_u64()), (Some("increment"), Some(2)), "{increment}");
@@ -72,7 +76,11 @@ fn a_damaged_copy_is_named_and_the_next_mirror_begins_a_new_chain() {
     let shop = Shop::new();
     shop.json("main", &["mirror"]).expect(0);
     let folder = shop.path("caja", "copias/0142");
-    let content = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().is_some_and(|e| e == "zst")).unwrap();
+    let content = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "zst"))
+        .unwrap();
     let mut bytes = std::fs::read(&content).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xFF;

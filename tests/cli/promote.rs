@@ -44,7 +44,12 @@ fn planned_takes_the_tail_and_loses_nothing() {
     assert_eq!(status["main"]["state"], "fenced");
     assert_eq!(status["epoch"], 2);
     // nobody can open main any more
-    assert!(rusqlite::Connection::open(shop.database("main")).unwrap().query_row("SELECT count(*) FROM Ventas", [], |r| r.get::<_, i64>(0)).is_err());
+    assert!(
+        rusqlite::Connection::open(shop.database("main"))
+            .unwrap()
+            .query_row("SELECT count(*) FROM Ventas", [], |r| r.get::<_, i64>(0))
+            .is_err()
+    );
 }
 
 #[test]

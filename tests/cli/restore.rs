@@ -34,14 +34,22 @@ fn the_five_steps_give_main_its_post_back() {
     let shop = promoted();
     shop.main_on();
     let done = shop.json("caja", &["restore"]).expect(0).json();
-    assert_eq!((done["epoch"].as_u64(), done["orphans"].as_u64(), done["awaiting_start"].as_bool()), (Some(3), Some(3), Some(true)), "{done}");
+    assert_eq!(
+        (done["epoch"].as_u64(), done["orphans"].as_u64(), done["awaiting_start"].as_bool()),
+        (Some(3), Some(3), Some(true)),
+        "{done}"
+    );
     let kept = done["kept"].as_str().unwrap();
     assert!(shop.path("main", "instance").join(kept).exists(), "the old database is kept as {kept}");
     // nobody may sell before main was started
     shop.json("till2", &["launch", "--program", "pospdv"]).expect(4);
     shop.json("main", &["launch", "--program", "svrpdv"]).expect(0);
     let status = shop.status("till2");
-    assert_eq!((status["holder"].as_str(), status["serving"].as_str(), status["epoch"].as_u64()), (Some("main"), Some("main"), Some(3)), "{status}");
+    assert_eq!(
+        (status["holder"].as_str(), status["serving"].as_str(), status["epoch"].as_u64()),
+        (Some("main"), Some("main"), Some(3)),
+        "{status}"
+    );
     shop.json("till2", &["launch", "--program", "pospdv"]).expect(0);
     let tickets = shop.tickets(&shop.database("main"));
     assert_eq!(tickets.len(), 5 + 2 + 3, "{tickets:?}");

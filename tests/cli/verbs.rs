@@ -25,10 +25,20 @@ fn setup_writes_the_signal_files_with_a_pin() {
     let shop = Shop::new();
     std::fs::remove_file(shop.path("main", "pdv/SvrBak.txt")).unwrap();
     let with_pin = |words: &[&str], pin: &str| {
-        let mut child = shop.command("main", &["--json", "--lang", "en"]).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = shop
+            .command("main", &["--json", "--lang", "en"])
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(format!("{pin}\n").as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+        (
+            output.status.code().unwrap(),
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+        )
     };
     // the first PIN is set by whoever sets the store up, but the signal files already need it
     let (code, out) = with_pin(&["setup", "--new-pin-fd", "0"], "4321");
@@ -50,7 +60,8 @@ fn setup_writes_the_signal_files_with_a_pin() {
 #[test]
 fn secrets_are_listed_by_name_and_never_shown() {
     let shop = Shop::new();
-    let mut child = shop.command("main", &["secret", "set", "main"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        shop.command("main", &["secret", "set", "main"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"s3creto!\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && !String::from_utf8_lossy(&output.stdout).contains("s3creto"));
@@ -98,7 +109,10 @@ fn status_in_both_languages() {
     let dir = shop.dir.display().to_string();
     let clean = |text: String| -> String {
         let text = text.replace(&dir, "TIENDA").replace('\\', "/");
-        text.lines().map(|l| if l.contains("verif") { l.split(':').next().unwrap_or_default() } else { l }).collect::<Vec<_>>().join("\n")
+        text.lines()
+            .map(|l| if l.contains("verif") { l.split(':').next().unwrap_or_default() } else { l })
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     let both: Vec<String> = ["es", "en"].iter().map(|lang| clean(shop.say("main", lang, &["status"]).expect(0).out)).collect();
     insta::assert_snapshot!(both.join("\n---\n"));

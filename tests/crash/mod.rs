@@ -122,7 +122,8 @@ const SCENARIOS: &[Scenario] = &[
             std::fs::create_dir_all(&root).unwrap();
             std::fs::write(root.join("viejo.txt"), "viejo").unwrap();
             let toml = shop.path("main", "store/relevo.toml");
-            let extra = format!("\n[files]\ndatos = '{}'\n\n[seats]\nrelease = \"DELETE FROM Licencias RETURNING *\"\n", root.display());
+            let extra =
+                format!("\n[files]\ndatos = '{}'\n\n[seats]\nrelease = \"DELETE FROM Licencias RETURNING *\"\n", root.display());
             std::fs::write(&toml, std::fs::read_to_string(&toml).unwrap() + &extra).unwrap();
             let body = "fn run(args) {
                 files::write(\"datos:nuevo.txt\", \"hola\");
@@ -154,7 +155,10 @@ const SCENARIOS: &[Scenario] = &[
             std::fs::write(shop.path("main", "pdv/SvrBak.txt"), other).unwrap();
             let toml = shop.path("caja", "store/relevo.toml");
             let text = std::fs::read_to_string(&toml).unwrap();
-            let moved = text.replace(&shop.path("caja", "instance").display().to_string(), &shop.path("otra", "instance").display().to_string());
+            let moved = text.replace(
+                &shop.path("caja", "instance").display().to_string(),
+                &shop.path("otra", "instance").display().to_string(),
+            );
             std::fs::write(&toml, moved.replace("role = \"backup\"", "role = \"till\"")).unwrap();
         },
         start: |_| {},
@@ -279,7 +283,11 @@ fn every_point(scenario: &Scenario) -> BTreeSet<String> {
         reset(&shop, template.path());
         (scenario.start)(&shop);
         let killed = run_with(&shop, scenario, "RELEVO_TEST_CRASH", &point.to_string());
-        assert_eq!(killed.code, 137, "{}: point {point} ({name}) was not reached again: {}{}", scenario.name, killed.out, killed.err);
+        assert_eq!(
+            killed.code, 137,
+            "{}: point {point} ({name}) was not reached again: {}{}",
+            scenario.name, killed.out, killed.err
+        );
         let again = take_up(&shop, scenario);
         assert_eq!(again.code, scenario.code, "{}: after a kill at {point} ({name}): {}{}", scenario.name, again.out, again.err);
         let got = outcome(&shop);

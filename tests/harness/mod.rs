@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 /// The machines of the shop, as their folders are named.
-pub const MACHINES: [(&str, &str, &str); 3] = [("main", "PRINCIPAL", "main"), ("caja", "CAJA1", "backup"), ("till2", "CAJA2", "till")];
+pub const MACHINES: [(&str, &str, &str); 3] =
+    [("main", "PRINCIPAL", "main"), ("caja", "CAJA1", "backup"), ("till2", "CAJA2", "till")];
 
 /// What one invocation gave.
 #[must_use]
@@ -86,7 +87,11 @@ impl Shop {
 
     /// The text of SvrBak.txt of this shop.
     pub fn svrbak(&self) -> String {
-        format!("principal={}\r\nrespaldo={}\r\n", self.path("main", "instance").display(), self.path("caja", "instance").display())
+        format!(
+            "principal={}\r\nrespaldo={}\r\n",
+            self.path("main", "instance").display(),
+            self.path("caja", "instance").display()
+        )
     }
 
     fn toml(&self, machine: &str, name: &str, role: &str, options: &Options) -> String {
@@ -159,15 +164,25 @@ impl Shop {
     pub fn sell(&self, server: &str, till: &str, count: usize) {
         let connection = Connection::open(self.database(server)).unwrap();
         connection.execute_batch("PRAGMA synchronous=FULL; CREATE TABLE IF NOT EXISTS relevo_folio(next INTEGER)").unwrap();
-        let epoch: i64 = connection.query_row("SELECT max(epoch) FROM relevo_epoch", [], |r| r.get::<_, Option<i64>>(0)).unwrap_or(None).unwrap_or(1);
+        let epoch: i64 = connection
+            .query_row("SELECT max(epoch) FROM relevo_epoch", [], |r| r.get::<_, Option<i64>>(0))
+            .unwrap_or(None)
+            .unwrap_or(1);
         let machine = MACHINES.iter().find(|(_, name, _)| *name == till).unwrap().0;
         let mut lines = String::new();
         for _ in 0..count {
             let folio: i64 = connection
-                .query_row("SELECT max(coalesce((SELECT max(next) FROM relevo_folio),1), coalesce((SELECT max(Folio) FROM Ventas),0)+1)", [], |r| r.get(0))
+                .query_row(
+                    "SELECT max(coalesce((SELECT max(next) FROM relevo_folio),1), coalesce((SELECT max(Folio) FROM Ventas),0)+1)",
+                    [],
+                    |r| r.get(0),
+                )
                 .unwrap();
             connection
-                .execute("INSERT INTO Ventas VALUES(?1, ?2, '2026-11-23T10:00:00-06:00', 10.5, ?3)", rusqlite::params![folio, till, epoch])
+                .execute(
+                    "INSERT INTO Ventas VALUES(?1, ?2, '2026-11-23T10:00:00-06:00', 10.5, ?3)",
+                    rusqlite::params![folio, till, epoch],
+                )
                 .unwrap();
             if connection.execute("UPDATE relevo_folio SET next=?1", [folio + 1]).unwrap() == 0 {
                 connection.execute("INSERT INTO relevo_folio VALUES(?1)", [folio + 1]).unwrap();
@@ -189,7 +204,11 @@ impl Shop {
                 let body = std::fs::read_to_string(self.path(&base, "acknowledged.jsonl")).unwrap_or_default();
                 for line in body.lines() {
                     let row: Value = serde_json::from_str(line).unwrap();
-                    all.push((row["folio"].as_i64().unwrap(), row["till"].as_str().unwrap().to_owned(), row["epoch"].as_i64().unwrap()));
+                    all.push((
+                        row["folio"].as_i64().unwrap(),
+                        row["till"].as_str().unwrap().to_owned(),
+                        row["epoch"].as_i64().unwrap(),
+                    ));
                 }
             }
         }
@@ -232,10 +251,12 @@ impl Drop for Shop {
     fn drop(&mut self) {
         for (machine, ..) in MACHINES {
             for machine in [machine.to_owned(), format!("{machine}.off")] {
-                for path in [self.path(&machine, "store/state/programs/svrpdv.json"), self.path(&machine, "instance/server.info")] {
+                for path in [self.path(&machine, "store/state/programs/svrpdv.json"), self.path(&machine, "instance/server.info")]
+                {
                     let Ok(body) = std::fs::read(path) else { continue };
                     if let Ok(process) = serde_json::from_slice(&body) {
-                        let _ = relevo::world::real().stop(relevo::world::Label::ServiceStop, &process, Duration::from_millis(500));
+                        let _ =
+                            relevo::world::real().stop(relevo::world::Label::ServiceStop, &process, Duration::from_millis(500));
                     }
                 }
             }

@@ -49,7 +49,14 @@ impl Place<'_> {
         match std::fs::read(&path) {
             Ok(body) => serde_json::from_slice(&body).map(Some).map_err(|e| {
                 let shown = path.display();
-                Failure::failed("standby_unknown", text!("{shown} está dañado: el respaldo necesita una copia completa", "{shown} is damaged: the standby needs a full copy")).cause(e)
+                Failure::failed(
+                    "standby_unknown",
+                    text!(
+                        "{shown} está dañado: el respaldo necesita una copia completa",
+                        "{shown} is damaged: the standby needs a full copy"
+                    ),
+                )
+                .cause(e)
             }),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Failure::io(text!("no se pudo leer", "could not read"), &path, &e)),
@@ -80,8 +87,15 @@ impl Place<'_> {
         let standby = self.read()?.unwrap_or_default();
         let state = header::state_of(self.path)?;
         if state == DatabaseState::Open {
-            return Err(wrong("backup_is_open", copy, text!("la base del respaldo está abierta", "the backup's database is open"))
-                .hint(text!("el respaldo está en servicio o quedó un relevo a medias: relevo status", "the backup is in service, or a role change is unfinished: relevo status")));
+            return Err(wrong(
+                "backup_is_open",
+                copy,
+                text!("la base del respaldo está abierta", "the backup's database is open"),
+            )
+            .hint(text!(
+                "el respaldo está en servicio o quedó un relevo a medias: relevo status",
+                "the backup is in service, or a role change is unfinished: relevo status"
+            )));
         }
         if standby.position.as_ref() == Some(&copy.to) && standby.applying.is_none() && state == DatabaseState::Standby {
             return Ok(());
@@ -89,7 +103,9 @@ impl Place<'_> {
         match copy.kind {
             CopyKind::Full => self.full(copy, state, content, watch),
             CopyKind::Increment => self.increment(copy, state, &standby, content, watch),
-            CopyKind::Tail => Err(wrong("copy_is_a_tail", copy, text!("es la cola de un antiguo principal", "it is the tail of an old main"))),
+            CopyKind::Tail => {
+                Err(wrong("copy_is_a_tail", copy, text!("es la cola de un antiguo principal", "it is the tail of an old main")))
+            }
         }
     }
 
@@ -98,8 +114,12 @@ impl Place<'_> {
         if matches!(state, DatabaseState::Fenced | DatabaseState::Unknown) {
             let over = record::read_file(self.dir)?.is_some_and(|r| r.holder == Side::Main && r.epoch <= copy.to.epoch);
             if !over {
-                return Err(wrong("standby_not_replaceable", copy, text!("lo que hay en el respaldo no es un respaldo ({state})", "what the backup has is no standby ({state})"))
-                    .hint(text!("consérvelo en otro lugar y repita", "keep it elsewhere and repeat")));
+                return Err(wrong(
+                    "standby_not_replaceable",
+                    copy,
+                    text!("lo que hay en el respaldo no es un respaldo ({state})", "what the backup has is no standby ({state})"),
+                )
+                .hint(text!("consérvelo en otro lugar y repita", "keep it elsewhere and repeat")));
             }
         }
         let new = with_end(self.path, ".new");
@@ -142,34 +162,71 @@ impl Place<'_> {
         }
         watch.report(Progress::End);
         if at != copy.bytes {
-            return Err(wrong("copy_truncated", copy, text!("tiene {at} bytes y debía tener {}", "it has {at} bytes and should have {}", copy.bytes)));
+            return Err(wrong(
+                "copy_truncated",
+                copy,
+                text!("tiene {at} bytes y debía tener {}", "it has {at} bytes and should have {}", copy.bytes),
+            ));
         }
         self.world.sync(Label::StandbyPages, &file).map_err(|e| failed(&e))?;
         drop(file);
         let (table, root) = pages::hash_file(new, watch)?;
         if root != copy.to.root {
-            return Err(wrong("copy_damaged", copy, text!("su contenido no es el que dice su manifiesto", "its content is not what its manifest says")));
+            return Err(wrong(
+                "copy_damaged",
+                copy,
+                text!("su contenido no es el que dice su manifiesto", "its content is not what its manifest says"),
+            ));
         }
         Ok(table)
     }
 
-    fn increment(&self, copy: &CopyToApply, state: DatabaseState, standby: &Standby, content: &mut dyn Read, watch: &Watch) -> Result<()> {
+    fn increment(
+        &self,
+        copy: &CopyToApply,
+        state: DatabaseState,
+        standby: &Standby,
+        content: &mut dyn Read,
+        watch: &Watch,
+    ) -> Result<()> {
         let Some(position) = standby.position.as_ref().filter(|_| state == DatabaseState::Standby) else {
-            return Err(wrong("copy_does_not_follow", copy, text!("el respaldo no tiene base a la que aplicarla", "the standby has no database to apply it to")));
+            return Err(wrong(
+                "copy_does_not_follow",
+                copy,
+                text!("el respaldo no tiene base a la que aplicarla", "the standby has no database to apply it to"),
+            ));
         };
         if copy.to.database != position.database {
             return Err(wrong("copy_of_other_database", copy, text!("es de otra base de datos", "it is of another database")));
         }
         if copy.to.epoch != position.epoch {
             let (copys, own) = (copy.to.epoch, position.epoch);
-            return Err(wrong("copy_of_other_epoch", copy, text!("es de la época {copys} y el respaldo está en la {own}", "it is of epoch {copys} and the standby is in {own}")));
+            return Err(wrong(
+                "copy_of_other_epoch",
+                copy,
+                text!(
+                    "es de la época {copys} y el respaldo está en la {own}",
+                    "it is of epoch {copys} and the standby is in {own}"
+                ),
+            ));
         }
         if copy.from.as_ref() != Some(position) {
             let own = position.sequence;
-            return Err(wrong("copy_does_not_follow", copy, text!("no sigue a la copia {own}, que es la que tiene el respaldo", "it does not follow copy {own}, which is what the standby has")));
+            return Err(wrong(
+                "copy_does_not_follow",
+                copy,
+                text!(
+                    "no sigue a la copia {own}, que es la que tiene el respaldo",
+                    "it does not follow copy {own}, which is what the standby has"
+                ),
+            ));
         }
         if let Some(other) = standby.applying.as_ref().filter(|name| **name != copy.name) {
-            return Err(wrong("other_copy_half_applied", copy, text!("quedó a medias la copia {other}: esa va primero", "copy {other} is half applied: that one comes first")));
+            return Err(wrong(
+                "other_copy_half_applied",
+                copy,
+                text!("quedó a medias la copia {other}: esa va primero", "copy {other} is half applied: that one comes first"),
+            ));
         }
         let mut head = [0; HEAD];
         let word = |head: &[u8; HEAD], at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -180,17 +237,32 @@ impl Place<'_> {
             None => pages::hash_file(self.path, watch)?.0,
         };
         if &head[..8] != MAGIC || page_size != table.page_size || u64::from(pages) > u64::from(page_count) {
-            return Err(wrong("copy_damaged", copy, text!("su formato no es el de una copia incremental de esta base", "its format is not that of an increment of this database")));
+            return Err(wrong(
+                "copy_damaged",
+                copy,
+                text!(
+                    "su formato no es el de una copia incremental de esta base",
+                    "its format is not that of an increment of this database"
+                ),
+            ));
         }
         if copy.bytes != HEAD as u64 + u64::from(pages) * (4 + u64::from(page_size)) {
-            return Err(wrong("copy_truncated", copy, text!("su longitud no corresponde a sus {pages} páginas", "its length does not agree with its {pages} pages")));
+            return Err(wrong(
+                "copy_truncated",
+                copy,
+                text!("su longitud no corresponde a sus {pages} páginas", "its length does not agree with its {pages} pages"),
+            ));
         }
         self.write(&Standby { position: Some(position.clone()), applying: Some(copy.name.clone()) })?;
         table.hashes.resize(page_count as usize, [0; 16]);
         self.write_pages(copy, page_size, page_count, pages, &mut table, content, watch)?;
         if table.root() != copy.to.root {
-            return Err(wrong("copy_damaged", copy, text!("el respaldo no quedó como dice su manifiesto", "the standby did not come out as its manifest says"))
-                .hint(text!("haga una copia completa: relevo mirror --full", "make a full copy: relevo mirror --full")));
+            return Err(wrong(
+                "copy_damaged",
+                copy,
+                text!("el respaldo no quedó como dice su manifiesto", "the standby did not come out as its manifest says"),
+            )
+            .hint(text!("haga una copia completa: relevo mirror --full", "make a full copy: relevo mirror --full")));
         }
         pages::keep(self.world, self.dir, &copy.to, &table, Some(position))?;
         self.write(&Standby { position: Some(copy.to.clone()), applying: None })
@@ -198,7 +270,14 @@ impl Place<'_> {
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one header; a struct would be used once")]
     fn write_pages(
-        &self, copy: &CopyToApply, page_size: u32, page_count: u32, pages: u32, table: &mut PageTable, content: &mut dyn Read, watch: &Watch,
+        &self,
+        copy: &CopyToApply,
+        page_size: u32,
+        page_count: u32,
+        pages: u32,
+        table: &mut PageTable,
+        content: &mut dyn Read,
+        watch: &Watch,
     ) -> Result<()> {
         let size = page_size as usize;
         let file = connection::plain(self.path, true)?;
@@ -245,12 +324,19 @@ impl Place<'_> {
         let standby = self.read()?.unwrap_or_default();
         let shown = self.path.display();
         let Some(position) = standby.position.filter(|_| standby.applying.is_none()) else {
-            return Err(Failure::failed("standby_incomplete", text!("{shown}: quedó una copia a medias", "{shown}: a copy is half applied")));
+            return Err(Failure::failed(
+                "standby_incomplete",
+                text!("{shown}: quedó una copia a medias", "{shown}: a copy is half applied"),
+            ));
         };
-        let table = pages::hash_all(&Snapshot::of(self.path)?, watch)?;
+        let snapshot = Snapshot::of(self.path)?;
+        let table = pages::hash_all(&snapshot, watch)?;
         if table.root() != position.root {
-            return Err(Failure::failed("standby_damaged", text!("{shown} no es lo que dicen sus copias", "{shown} is not what its copies say"))
-                .hint(text!("haga una copia completa: relevo mirror --full", "make a full copy: relevo mirror --full")));
+            return Err(Failure::failed(
+                "standby_damaged",
+                text!("{shown} no es lo que dicen sus copias", "{shown} is not what its copies say"),
+            )
+            .hint(text!("haga una copia completa: relevo mirror --full", "make a full copy: relevo mirror --full")));
         }
         Ok(position)
     }
@@ -258,7 +344,10 @@ impl Place<'_> {
 
 fn wrong(kind: &str, copy: &CopyToApply, why: Text) -> Failure {
     let (name, Text { es, en }) = (&copy.name, why);
-    Failure::failed(kind, Text { es: format!("la copia {name} no se aplica: {es}"), en: format!("copy {name} is not applied: {en}") })
+    Failure::failed(
+        kind,
+        Text { es: format!("la copia {name} no se aplica: {es}"), en: format!("copy {name} is not applied: {en}") },
+    )
 }
 
 fn unreadable(copy: &CopyToApply, error: &std::io::Error) -> Failure {

@@ -43,8 +43,12 @@ pub fn open(path: &Path, write: bool) -> Result<Guarded> {
     // Counted before it is opened: a plain handle that closes meanwhile must wait already.
     let count = Count::new(path);
     let access = if write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|e| sql_failure(path, &e))?;
-    connection.busy_timeout(BUSY).and_then(|()| connection.execute_batch("PRAGMA synchronous=FULL")).map_err(|e| sql_failure(path, &e))?;
+    let connection =
+        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|e| sql_failure(path, &e))?;
+    connection
+        .busy_timeout(BUSY)
+        .and_then(|()| connection.execute_batch("PRAGMA synchronous=FULL"))
+        .map_err(|e| sql_failure(path, &e))?;
     Ok(Guarded { connection: Some(connection), _count: count })
 }
 
@@ -147,13 +151,17 @@ pub fn sql_failure(path: &Path, error: &rusqlite::Error) -> Failure {
     let shown = path.display();
     let failure = match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            Failure::failed("database_busy", text!("otro programa tiene ocupada {shown}", "another program keeps {shown} busy")).retry(Retry::Temporary)
+            Failure::failed("database_busy", text!("otro programa tiene ocupada {shown}", "another program keeps {shown} busy"))
+                .retry(Retry::Temporary)
         }
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            Failure::failed("database_damaged", text!("{shown} está dañada o no es una base", "{shown} is damaged or no database"))
-                .hint(text!("no la borre: consérvela y llame a soporte", "do not delete it: keep it and call support"))
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => Failure::failed(
+            "database_damaged",
+            text!("{shown} está dañada o no es una base", "{shown} is damaged or no database"),
+        )
+        .hint(text!("no la borre: consérvela y llame a soporte", "do not delete it: keep it and call support")),
+        _ => {
+            Failure::failed("sql", text!("la base {shown} respondió con un error", "the database {shown} answered with an error"))
         }
-        _ => Failure::failed("sql", text!("la base {shown} respondió con un error", "the database {shown} answered with an error")),
     };
     failure.cause(error)
 }

@@ -25,10 +25,20 @@ pub type Sink<'a> = &'a mut dyn FnMut(Part<'_>) -> Result<bool>;
 
 /// Scans a snapshot; see `DatabaseServer::scan`. `last_folio` is read from the same snapshot by the caller.
 pub fn scan(
-    world: &dyn World, dir: &Path, snapshot: &Snapshot, base: Option<&Position>, record: &EpochRecord, sequence: u64, sink: Sink, watch: &Watch,
+    world: &dyn World,
+    dir: &Path,
+    snapshot: &Snapshot,
+    base: Option<&Position>,
+    record: &EpochRecord,
+    sequence: u64,
+    sink: Sink,
+    watch: &Watch,
 ) -> Result<Option<Scanned>> {
     let Some(database) = record.database else {
-        return Err(Failure::failed("no_identity", text!("la base todavía no tiene identidad", "the database has no identity yet")));
+        return Err(Failure::failed(
+            "no_identity",
+            text!("la base todavía no tiene identidad", "the database has no identity yet"),
+        ));
     };
     let position = |table: &PageTable| Position { database, epoch: record.epoch, sequence, root: table.root() };
     let (change, table) = match base {
@@ -38,7 +48,10 @@ pub fn scan(
         },
         Some(base) => {
             let before = pages::kept(dir, base).ok_or_else(|| {
-                Failure::failed("no_page_table", text!("no se conserva la tabla de páginas de la última copia", "the page table of the last copy is not kept"))
+                Failure::failed(
+                    "no_page_table",
+                    text!("no se conserva la tabla de páginas de la última copia", "the page table of the last copy is not kept"),
+                )
             })?;
             let table = pages::hash_all(snapshot, watch)?;
             let changed = table.changed_since(&before);

@@ -104,7 +104,9 @@ pub fn beside(path: &Path) -> [PathBuf; 2] {
 /// Removes what SQLite left beside a database that is replaced or closed; both are stale then.
 pub fn remove_beside(world: &dyn World, path: &Path) -> Result<()> {
     for stale in beside(path).iter().filter(|p| p.exists()) {
-        world.remove_file(Label::StandbyPlace, stale).map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), stale, &e))?;
+        world
+            .remove_file(Label::StandbyPlace, stale)
+            .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), stale, &e))?;
     }
     Ok(())
 }
@@ -119,5 +121,8 @@ pub fn refuse_network(path: &Path) -> Result<()> {
         "instance_on_network",
         text!("la instancia {shown} está en una ruta de red", "the instance {shown} is on a network path"),
     )
-    .hint(text!("el motor embedded trabaja en discos locales; entre equipos use SQL Server", "the embedded engine works on local disks; across machines use SQL Server")))
+    .hint(text!(
+        "el motor embedded trabaja en discos locales; entre equipos use SQL Server",
+        "the embedded engine works on local disks; across machines use SQL Server"
+    )))
 }

@@ -25,7 +25,9 @@ use self::connection::Guarded;
 use self::snapshot::Snapshot;
 use crate::config::Tickets;
 use crate::error::{Failure, Result};
-use crate::model::{CopyToApply, DatabaseId, DatabaseState, EpochRecord, FolioRule, Hash, Intent, Look, Position, Scanned, Session, Side, Ticket};
+use crate::model::{
+    CopyToApply, DatabaseId, DatabaseState, EpochRecord, FolioRule, Hash, Intent, Look, Position, Scanned, Session, Side, Ticket,
+};
 use crate::progress::Watch;
 use crate::server::port::{DatabaseServer, Part, Post};
 use crate::text;
@@ -64,10 +66,16 @@ impl Embedded {
     fn try_lock(&self, name: &str) -> Result<Option<Lock>> {
         let path = self.dir.join(name);
         if !self.dir.is_dir() {
-            return Err(Failure::io(text!("no se alcanza la instancia", "the instance cannot be reached"), &self.dir, &std::io::ErrorKind::NotFound.into()));
+            return Err(Failure::io(
+                text!("no se alcanza la instancia", "the instance cannot be reached"),
+                &self.dir,
+                &std::io::ErrorKind::NotFound.into(),
+            ));
         }
         for _ in 0..TRIES {
-            if let Some(lock) = self.world.try_lock(&path).map_err(|e| Failure::io(text!("no se pudo bloquear", "could not lock"), &path, &e))? {
+            if let Some(lock) =
+                self.world.try_lock(&path).map_err(|e| Failure::io(text!("no se pudo bloquear", "could not lock"), &path, &e))?
+            {
                 return Ok(Some(lock));
             }
             if self.is_locked(name) {
@@ -90,7 +98,8 @@ impl Embedded {
             DatabaseState::Fenced | DatabaseState::Standby => {
                 let scratch = self.scratch()?;
                 let copy = scratch.path().join(&self.name);
-                std::fs::copy(&self.path, &copy).map_err(|e| Failure::io(text!("no se pudo copiar", "could not copy"), &self.path, &e))?;
+                std::fs::copy(&self.path, &copy)
+                    .map_err(|e| Failure::io(text!("no se pudo copiar", "could not copy"), &self.path, &e))?;
                 let file = connection::plain(&copy, true)?;
                 // Unlabelled: the copy is private and thrown away.
                 header::write_state(&world::Os, &file, &copy, header::ROLLBACK)?;
@@ -99,16 +108,18 @@ impl Embedded {
             }
             state => {
                 let shown = self.path.display();
-                Err(Failure::failed("no_database", text!("no hay base en {shown} ({state})", "there is no database in {shown} ({state})")))
+                Err(Failure::failed(
+                    "no_database",
+                    text!("no hay base en {shown} ({state})", "there is no database in {shown} ({state})"),
+                ))
             }
         }
     }
 
     fn scratch(&self) -> Result<tempfile::TempDir> {
-        tempfile::Builder::new()
-            .prefix(".relevo-scratch-")
-            .tempdir_in(&self.dir)
-            .map_err(|e| Failure::io(text!("no se pudo crear un lugar de trabajo en", "could not create a scratch place in"), &self.dir, &e))
+        tempfile::Builder::new().prefix(".relevo-scratch-").tempdir_in(&self.dir).map_err(|e| {
+            Failure::io(text!("no se pudo crear un lugar de trabajo en", "could not create a scratch place in"), &self.dir, &e)
+        })
     }
 
     fn open(&self, write: bool) -> Result<Guarded> {
@@ -116,7 +127,10 @@ impl Embedded {
             DatabaseState::Open => connection::open(&self.path, write),
             state => {
                 let shown = self.path.display();
-                Err(Failure::failed("database_not_open", text!("la base {shown} no está abierta ({state})", "the database {shown} is not open ({state})")))
+                Err(Failure::failed(
+                    "database_not_open",
+                    text!("la base {shown} no está abierta ({state})", "the database {shown} is not open ({state})"),
+                ))
             }
         }
     }
@@ -128,7 +142,8 @@ impl Embedded {
         if state != DatabaseState::Open {
             return Ok(file);
         }
-        let Ok(inside) = connection::open(&self.path, false).and_then(|c| Ok((record::read(&c)?, record::database_id(&c)?))) else {
+        let Ok(inside) = connection::open(&self.path, false).and_then(|c| Ok((record::read(&c)?, record::database_id(&c)?)))
+        else {
             return Ok(file);
         };
         let inside = inside.0.unwrap_or_else(|| EpochRecord::first(inside.1));
@@ -152,14 +167,28 @@ impl DatabaseServer for Embedded {
         let instance = self.instance();
         if !self.dir.is_dir() {
             let state = DatabaseState::Unknown;
-            return Ok(Look { instance, reachable: false, state, serving: false, record: None, intent: None, position: None, applying: None });
+            return Ok(Look {
+                instance,
+                reachable: false,
+                state,
+                serving: false,
+                record: None,
+                intent: None,
+                position: None,
+                applying: None,
+            });
         }
         let state = self.state().unwrap_or(DatabaseState::Unknown);
-        let standby = if state == DatabaseState::Standby { self.place().read().unwrap_or_default().unwrap_or_default() } else { Default::default() };
+        let standby = if state == DatabaseState::Standby {
+            self.place().read().unwrap_or_default().unwrap_or_default()
+        } else {
+            Default::default()
+        };
         let record = self.record_of(state)?;
         let position = match state {
             DatabaseState::Standby => standby.position,
-            _ => pages::newest(&self.dir).filter(|p| record.as_ref().is_none_or(|r| r.epoch == p.epoch && r.database.is_none_or(|d| d == p.database))),
+            _ => pages::newest(&self.dir)
+                .filter(|p| record.as_ref().is_none_or(|r| r.epoch == p.epoch && r.database.is_none_or(|d| d == p.database))),
         };
         let intent = if self.side == Side::Backup { record::read_intent(&self.dir)? } else { None };
         let serving = self.is_locked("server.lock") || self.is_locked("server.gate");
@@ -201,7 +230,12 @@ impl DatabaseServer for Embedded {
     }
 
     fn scan(
-        &self, base: Option<&Position>, record: &EpochRecord, sequence: u64, sink: &mut dyn FnMut(Part<'_>) -> Result<bool>, watch: &Watch,
+        &self,
+        base: Option<&Position>,
+        record: &EpochRecord,
+        sequence: u64,
+        sink: &mut dyn FnMut(Part<'_>) -> Result<bool>,
+        watch: &Watch,
     ) -> Result<Option<Scanned>> {
         let snapshot = Snapshot::of(&self.path)?;
         let scanned = copy::scan(self.world.as_ref(), &self.dir, &snapshot, base, record, sequence, sink, watch)?;
@@ -221,7 +255,11 @@ impl DatabaseServer for Embedded {
         self.place().apply(copy, content, watch)
     }
 
-    fn try_restore(&self, chain: &mut dyn Iterator<Item = Result<(CopyToApply, Box<dyn Read>)>>, watch: &Watch) -> Result<Position> {
+    fn try_restore(
+        &self,
+        chain: &mut dyn Iterator<Item = Result<(CopyToApply, Box<dyn Read>)>>,
+        watch: &Watch,
+    ) -> Result<Position> {
         let scratch = self.scratch()?;
         let path = scratch.path().join(&self.name);
         let place = Place { world: self.world.as_ref(), dir: scratch.path(), path: &path };
@@ -282,7 +320,10 @@ impl DatabaseServer for Embedded {
             DatabaseState::Fenced => Ok(self.path.clone()),
             state => {
                 let shown = self.path.display();
-                Err(Failure::failed("not_detached", text!("{shown} no está separada ({state})", "{shown} is not detached ({state})")))
+                Err(Failure::failed(
+                    "not_detached",
+                    text!("{shown} no está separada ({state})", "{shown} is not detached ({state})"),
+                ))
             }
         }
     }
@@ -304,13 +345,10 @@ impl DatabaseServer for Embedded {
     }
 
     fn query(&self, statement: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
-        sql::query(&*self.open(false)?, statement, params, limit)
+        sql::query(&mut *self.open(false)?, statement, params, limit)
     }
 
     fn execute(&self, statement: &str, params: &[Value]) -> Result<u64> {
         sql::execute(&mut *self.open(true)?, statement, params)
     }
 }
-
-#[cfg(test)]
-mod tests;

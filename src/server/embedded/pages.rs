@@ -13,7 +13,7 @@ use crate::progress::{Progress, Watch};
 use crate::text;
 use crate::world::{self, Label, World};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Pages, Snapshot};
 
 /// Bytes of a page's hash.
 const SIZE: usize = 16;
@@ -34,7 +34,10 @@ impl PageTable {
     /// Root hash: over page size, count and all hashes.
     pub fn root(&self) -> Hash {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.page_size.to_le_bytes()).update(&(self.hashes.len() as u64).to_le_bytes()).update(self.hashes.as_flattened());
+        hasher
+            .update(&self.page_size.to_le_bytes())
+            .update(&(self.hashes.len() as u64).to_le_bytes())
+            .update(self.hashes.as_flattened());
         Hash(*hasher.finalize().as_bytes())
     }
 
@@ -58,11 +61,14 @@ pub fn lock_page(page_size: u32) -> u32 {
 }
 
 /// Hashes every page of a snapshot, on all cores.
-pub fn hash_all(snapshot: &Snapshot, watch: &Watch) -> Result<PageTable> {
+pub fn hash_all(snapshot: &Pages, watch: &Watch) -> Result<PageTable> {
     let per_block = (BLOCK as u32 / snapshot.page_size).max(1);
     let blocks = snapshot.page_count.div_ceil(per_block) as usize;
     let (next, parts) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(blocks)));
-    watch.report(Progress::Begin(text!("comparando páginas", "comparing pages"), u64::from(snapshot.page_count) * u64::from(snapshot.page_size)));
+    watch.report(Progress::Begin(
+        text!("comparando páginas", "comparing pages"),
+        u64::from(snapshot.page_count) * u64::from(snapshot.page_size),
+    ));
     let work = || -> Result<()> {
         let mut buffer = Vec::new();
         loop {
@@ -84,7 +90,10 @@ pub fn hash_all(snapshot: &Snapshot, watch: &Watch) -> Result<PageTable> {
     let outcome = std::thread::scope(|scope| {
         let workers: Vec<_> = (1..world::cpu_count().min(blocks)).map(|_| scope.spawn(work)).collect();
         let own = work();
-        workers.into_iter().map(|w| w.join().unwrap_or_else(|_| Err(Failure::failed("panicked", text!("error interno", "internal error"))))).fold(own, Result::and)
+        workers
+            .into_iter()
+            .map(|w| w.join().unwrap_or_else(|_| Err(Failure::failed("panicked", text!("error interno", "internal error")))))
+            .fold(own, Result::and)
     });
     watch.report(Progress::End);
     outcome?;
@@ -95,7 +104,8 @@ pub fn hash_all(snapshot: &Snapshot, watch: &Watch) -> Result<PageTable> {
 
 /// Hashes a closed (standby, fenced, new) database file.
 pub fn hash_file(path: &Path, watch: &Watch) -> Result<(PageTable, Hash)> {
-    let table = hash_all(&Snapshot::frozen(path)?, watch)?;
+    let snapshot = Snapshot::frozen(path)?;
+    let table = hash_all(&snapshot, watch)?;
     let root = table.root();
     Ok((table, root))
 }
@@ -124,11 +134,15 @@ pub fn keep(world: &dyn World, dir: &Path, position: &Position, table: &PageTabl
     let check = blake3::hash(&bytes);
     bytes.extend_from_slice(check.as_bytes());
     let path = table_path(dir, position);
-    world.write_file(Label::PagesTable, &path, &bytes).map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
+    world
+        .write_file(Label::PagesTable, &path, &bytes)
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
     let kept = [Some(path), also.map(|p| table_path(dir, p))];
     for old in tables(dir) {
         if !kept.iter().flatten().any(|k| *k == old) {
-            world.remove_file(Label::PagesTable, &old).map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &old, &e))?;
+            world
+                .remove_file(Label::PagesTable, &old)
+                .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &old, &e))?;
         }
     }
     Ok(())

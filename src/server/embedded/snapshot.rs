@@ -22,8 +22,15 @@ use super::pages::lock_page;
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
-/// A view of a database.
+/// A view of a database: its pages, and the connection that pins them.
 pub struct Snapshot {
+    // Dropped after the plain handles, which connection.rs parks until then.
+    pages: Pages,
+    reader: Option<Guarded>,
+}
+
+/// The pages of a view; threads share it.
+pub struct Pages {
     /// Bytes of a page.
     pub page_size: u32,
     /// Pages, from 1.
@@ -33,9 +40,7 @@ pub struct Snapshot {
     frames: HashMap<u32, u64>,
     wal: Option<PlainFile>,
     length: u64,
-    // Plain handles above are parked by connection.rs; the reader pins the view.
     file: PlainFile,
-    reader: Option<Guarded>,
 }
 
 /// What the wal-index says.
@@ -65,10 +70,14 @@ impl Snapshot {
         let size = header::read(path)?.as_ref().and_then(|h| header::page_size(h)).filter(|size| length % u64::from(*size) == 0);
         let Some(page_size) = size else {
             let shown = path.display();
-            return Err(Failure::failed("copy_damaged", text!("{shown} está truncado o no es una base", "{shown} is truncated or no database")));
+            return Err(Failure::failed(
+                "copy_damaged",
+                text!("{shown} está truncado o no es una base", "{shown} is truncated or no database"),
+            ));
         };
         let page_count = u32::try_from(length / u64::from(page_size)).unwrap_or(u32::MAX);
-        Ok(Snapshot { page_size, page_count, path: path.to_owned(), frames: HashMap::new(), wal: None, length, file, reader: None })
+        let pages = Pages { page_size, page_count, path: path.to_owned(), frames: HashMap::new(), wal: None, length, file };
+        Ok(Snapshot { pages, reader: None })
     }
 
     fn live(path: &Path) -> Result<Snapshot> {
@@ -96,14 +105,24 @@ impl Snapshot {
         writer.execute_batch("ROLLBACK").map_err(sql)?;
         drop(writer);
         let length = file.file().metadata().map_err(io)?.len();
-        Ok(Snapshot { page_size, page_count, path: path.to_owned(), frames, wal, length, file, reader: Some(reader) })
+        let pages = Pages { page_size, page_count, path: path.to_owned(), frames, wal, length, file };
+        Ok(Snapshot { pages, reader: Some(reader) })
     }
 
     /// The connection that pins the view, to query in the same snapshot; none where the file is frozen.
     pub fn reader(&self) -> Option<&Guarded> {
         self.reader.as_ref()
     }
+}
 
+impl std::ops::Deref for Snapshot {
+    type Target = Pages;
+    fn deref(&self) -> &Pages {
+        &self.pages
+    }
+}
+
+impl Pages {
     /// Bytes of the whole database.
     pub fn bytes(&self) -> u64 {
         u64::from(self.page_size) * u64::from(self.page_count)
@@ -117,7 +136,9 @@ impl Snapshot {
         let lock = lock_page(self.page_size);
         let failed = |e: std::io::Error| {
             let shown = self.path.display();
-            Failure::io(text!("no se pudo leer", "could not read"), &self.path, &e).cause(format!("{shown}: page {first} + {count}")).retry(Retry::Permanent)
+            Failure::io(text!("no se pudo leer", "could not read"), &self.path, &e)
+                .cause(format!("{shown}: page {first} + {count}"))
+                .retry(Retry::Permanent)
         };
         // Around the lock page, since on Windows a read that touches locked bytes fails.
         let mut from = first;
@@ -163,7 +184,11 @@ fn read_index(shm: &Path, database: &Path) -> Result<Index> {
     let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     if bytes[..48] != bytes[48..96] || word(0) != 3_007_000 {
         let shown = shm.display();
-        return Err(Failure::failed("wal_index_unknown", text!("{shown} no tiene el formato esperado", "{shown} has not the format that was expected")).retry(Retry::Temporary));
+        return Err(Failure::failed(
+            "wal_index_unknown",
+            text!("{shown} no tiene el formato esperado", "{shown} has not the format that was expected"),
+        )
+        .retry(Retry::Temporary));
     }
     let mut salts = [0; 8];
     salts.copy_from_slice(&bytes[32..40]);
@@ -199,7 +224,8 @@ mod tests {
     fn database(dir: &Path) -> std::path::PathBuf {
         let path = dir.join("BDPdv.db");
         let c = Connection::open(&path).unwrap();
-        c.execute_batch("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)").unwrap();
+        c.execute_batch("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)")
+            .unwrap();
         path
     }
 

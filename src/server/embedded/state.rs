@@ -45,7 +45,9 @@ pub fn unfence(world: &dyn World, path: &Path) -> Result<()> {
         DatabaseState::Open if header::is_rollback(path)? => {
             let connection = connection::open(path, true)?;
             // Somebody may be at work in rollback mode; that is safe, and the next unfence will find the mode again.
-            connection.pragma_update(None, "journal_mode", "WAL").or_else(|e| if is_busy(&e) { Ok(()) } else { Err(sql_failure(path, &e)) })
+            connection
+                .pragma_update(None, "journal_mode", "WAL")
+                .or_else(|e| if is_busy(&e) { Ok(()) } else { Err(sql_failure(path, &e)) })
         }
         DatabaseState::Open => Ok(()),
         state => Err(not_possible(path, state)),
@@ -99,7 +101,8 @@ fn in_use(path: &Path, sessions: &[Session]) -> Failure {
     } else {
         text!("tienen abierta {shown}: {names}", "{shown} is open in: {names}")
     };
-    Failure::refused("tills_operating", message).hint(text!("cierre PosPdv y SvrPdv en esos equipos y repita", "close PosPdv and SvrPdv on those machines and repeat"))
+    Failure::refused("tills_operating", message)
+        .hint(text!("cierre PosPdv y SvrPdv en esos equipos y repita", "close PosPdv and SvrPdv on those machines and repeat"))
 }
 
 fn not_possible(path: &Path, state: DatabaseState) -> Failure {
