@@ -95,7 +95,7 @@ impl Run {
     /// A read: acts once, and gives the same answer on replay.
     pub fn read(&self, name: &str, args: Value, act: impl FnOnce() -> Result<Value>) -> Result<Value> {
         let path = self.inner()?.next_path();
-        if let Found::Outcome(outcome) = replay::find(&self.inner()?.log, &path, name, &args)? {
+        if let Found::Outcome(outcome) = self.find(&path, name, &args)? {
             return outcome;
         }
         let outcome = act();
@@ -107,7 +107,8 @@ impl Run {
     pub fn step(&self, step: Step) -> Result<Value> {
         let (name, args) = described(&step)?;
         let path = self.inner()?.next_path();
-        match replay::find(&self.inner()?.log, &path, &name, &args)? {
+        let found = self.find(&path, &name, &args)?;
+        match found {
             Found::Outcome(outcome) => return outcome,
             Found::Uncertain(_) => {}
             Found::Nothing => {
@@ -125,7 +126,7 @@ impl Run {
     /// A composite called by a script: `make` decides the plan, which is frozen when it starts.
     pub fn saga(&self, name: &str, args: Value, make: impl FnOnce() -> Result<Saga>) -> Result<Value> {
         let path = self.inner()?.next_path();
-        let (saga, resumed) = match replay::find(&self.inner()?.log, &path, name, &args)? {
+        let (saga, resumed) = match self.find(&path, name, &args)? {
             Found::Outcome(outcome) => return outcome,
             Found::Uncertain(plan) => (self.frozen(&path, plan)?, true),
             Found::Nothing => match make() {
@@ -323,6 +324,11 @@ impl Run {
     /// Has anything of this run been recorded? A run that never came to an effect leaves no trace when it is interrupted.
     pub fn is_recorded(&self) -> bool {
         self.inner().is_ok_and(|inner| inner.recorded > 0)
+    }
+
+    /// Looked up by itself: the state must not stay locked while a step acts.
+    fn find(&self, path: &str, name: &str, args: &Value) -> Result<Found> {
+        replay::find(&self.inner()?.log, path, name, args)
     }
 
     fn started(&self, path: &str, name: &str, args: Value, plan: Option<Value>) -> Result<()> {
