@@ -16,6 +16,7 @@ use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
 use crate::store::Store;
 use crate::text;
 use crate::text::Text;
+use crate::world::read_if_there;
 
 /// The authorisation string's meaning. Unreadable = not authorised, with the reason.
 pub fn authorised(store: &Store) -> Result<Authorised> {
@@ -45,7 +46,7 @@ pub fn marked(store: &Store) -> bool {
 /// SvrBak.txt of this machine; `None` where there is none yet. Names that relevo.toml does not have are an error showing both.
 pub fn svrbak(store: &Store) -> Result<Option<SvrBak>> {
     let path = store.config.paths.pdv.join(SVRBAK);
-    let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+    let Some(bytes) = read_if_there(&path).map_err(|e| unreadable(&path, &e))? else { return Ok(None) };
     let found = svrbak::parse(&bytes).map_err(|wrong| wrong.failure("svrbak_invalid", &path))?;
     let servers = &store.config.servers;
     for (name, said, set) in
@@ -125,7 +126,7 @@ pub fn licence_doubt(store: &Store) -> Result<Option<Text>> {
     let pdv = &store.config.paths.pdv;
     let now = store.world.now();
     let fecbak_path = pdv.join(FECBAK);
-    if let Some(bytes) = read_if_there(&fecbak_path)?
+    if let Some(bytes) = read_if_there(&fecbak_path).map_err(|e| unreadable(&fecbak_path, &e))?
         && let Some(copied) = fecbak::parse(&bytes).map_err(|w| w.failure("fecbak_invalid", &fecbak_path))?
         && now.timestamp() < copied
     {
@@ -135,7 +136,7 @@ pub fn licence_doubt(store: &Store) -> Result<Option<Text>> {
         )));
     }
     let vecbak_path = pdv.join(VECBAK);
-    let until = match read_if_there(&vecbak_path)? {
+    let until = match read_if_there(&vecbak_path).map_err(|e| unreadable(&vecbak_path, &e))? {
         Some(bytes) => vecbak::parse(&bytes).map_err(|w| w.failure("vecbak_invalid", &vecbak_path))?,
         None => None,
     };
@@ -223,11 +224,6 @@ fn verified_by_restore(store: &Store) -> Option<Position> {
     serde_json::from_slice(&std::fs::read(store.state.join("verified.json")).ok()?).ok()
 }
 
-/// The bytes of a file that may be absent.
-pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Failure::io(text!("no se pudo leer", "could not read"), path, &e)),
-    }
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::io(text!("no se pudo leer", "could not read"), path, error)
 }

@@ -13,7 +13,7 @@ use crate::server::embedded::Embedded;
 use crate::server::port::Post;
 use crate::targets::copies::Copies;
 use crate::text;
-use crate::world::{Label, World};
+use crate::world::{Label, World, read_if_there};
 
 /// A store, as this machine has it.
 pub struct Store {
@@ -88,7 +88,8 @@ impl Store {
     /// be taken for the holder.
     pub fn remembered(&self) -> Result<Option<EpochRecord>> {
         let path = self.state.join("epoch.json");
-        let Some(body) = crate::facts::read_if_there(&path)? else { return Ok(None) };
+        let body = read_if_there(&path).map_err(|e| Failure::io(text!("no se pudo leer", "could not read"), &path, &e))?;
+        let Some(body) = body else { return Ok(None) };
         serde_json::from_slice(&body).map(Some).map_err(|e| {
             let shown = path.display();
             Failure::new(

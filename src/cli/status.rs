@@ -6,7 +6,9 @@ use super::output::age;
 use super::session::Session;
 use crate::error::Result;
 use crate::facts;
+use crate::model::{DatabaseState, Role, Side};
 use crate::text;
+use crate::text::{Lang, Text};
 
 /// Shows it.
 pub fn main(session: &Session) -> u8 {
@@ -33,25 +35,32 @@ fn look(session: &Session) -> Result<Value> {
     Ok(facts)
 }
 
+/// The person's word for a code of the facts.
+fn word<T: serde::de::DeserializeOwned>(value: &Value, lang: Lang, text: impl Fn(T) -> Text) -> String {
+    serde_json::from_value(value.clone()).map_or_else(|_| "-".to_owned(), |code| text(code).get(lang).to_owned())
+}
+
 fn show(session: &Session, facts: &Value) {
     let out = &session.output;
-    let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
-    let (store, machine, role) = (word(&facts["store"]), word(&facts["machine"]), word(&facts["role"]));
+    let plain = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let (store, machine, role) = (plain(&facts["store"]), plain(&facts["machine"]), word(&facts["role"], out.lang, Role::text));
     out.say(&text!("Sucursal {store} · equipo {machine} ({role})", "Store {store} · machine {machine} ({role})"));
-    let (holder, epoch) = (word(&facts["holder"]), &facts["epoch"]);
-    let serving = facts["serving"].as_str().unwrap_or("-");
+    let (holder, epoch) = (word(&facts["holder"], out.lang, Side::text), &facts["epoch"]);
+    let serving = word(&facts["serving"], out.lang, Side::text);
     out.say(&text!(
         "En servicio: {holder} (época {epoch}) · atendiendo: {serving}",
         "In service: {holder} (epoch {epoch}) · serving: {serving}"
     ));
-    for side in ["main", "backup"] {
-        let server = &facts[side];
-        let (instance, state) = (word(&server["instance"]), word(&server["state"]));
+    for side in [Side::Main, Side::Backup] {
+        let server = &facts[side.to_string()];
+        let (instance, state, name) =
+            (plain(&server["instance"]), word(&server["state"], out.lang, DatabaseState::text), side.text());
+        let name = name.get(out.lang);
         let reach = if server["reachable"] == true { "" } else { " ✗" };
         let sequence = server["position"]["sequence"].as_u64().map_or("-".to_owned(), |s| s.to_string());
         out.say(&text!(
-            "  {side}: {instance} · {state}{reach} · copia {sequence}",
-            "  {side}: {instance} · {state}{reach} · copy {sequence}"
+            "  {name}: {instance} · {state}{reach} · copia {sequence}",
+            "  {name}: {instance} · {state}{reach} · copy {sequence}"
         ));
     }
     let mirror = &facts["mirror"];
@@ -70,9 +79,9 @@ fn show(session: &Session, facts: &Value) {
         _ => out.say(&text!("Todavía no hay copias", "There are no copies yet")),
     }
     let mark = if facts["verdict"]["ok"] == true { "✓" } else { "✗" };
-    out.line(format!("{mark} {}", word(&facts["verdict"]["message"])));
+    out.line(format!("{mark} {}", plain(&facts["verdict"]["message"])));
     for run in facts["runs_open"].as_array().into_iter().flatten() {
-        let (id, verb, state) = (word(&run["id"]), word(&run["verb"]), word(&run["state"]));
+        let (id, verb, state) = (plain(&run["id"]), plain(&run["verb"]), plain(&run["state"]));
         out.say(&text!("Corrida abierta: {verb} {state} ({id})", "Open run: {verb} {state} ({id})"));
     }
 }

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::text;
+use crate::text::Text;
+
 mod manifest;
 mod observed;
 pub use manifest::{Listed, Manifest, Sized, copy_name};
@@ -38,6 +41,40 @@ impl Side {
         match self {
             Side::Main => Side::Backup,
             Side::Backup => Side::Main,
+        }
+    }
+}
+
+impl Role {
+    /// For people.
+    pub fn text(self) -> Text {
+        match self {
+            Role::Main => text!("servidor principal", "main server"),
+            Role::Backup => text!("caja/servidor", "caja/servidor"),
+            Role::Till => text!("caja", "till"),
+        }
+    }
+}
+
+impl Side {
+    /// For people.
+    pub fn text(self) -> Text {
+        match self {
+            Side::Main => text!("servidor principal", "main server"),
+            Side::Backup => text!("servidor de respaldo", "backup server"),
+        }
+    }
+}
+
+impl DatabaseState {
+    /// For people.
+    pub fn text(self) -> Text {
+        match self {
+            DatabaseState::Open => text!("abierta", "open"),
+            DatabaseState::Standby => text!("en espera (recibe copias)", "standby (receives copies)"),
+            DatabaseState::Fenced => text!("cercada", "fenced"),
+            DatabaseState::Missing => text!("no hay base", "no database"),
+            DatabaseState::Unknown => text!("no se sabe", "unknown"),
         }
     }
 }

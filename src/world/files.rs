@@ -132,6 +132,15 @@ fn patiently<T>(mut change: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
+/// The bytes of a file that may be absent.
+pub fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Does somebody hold the lock of this file? A missing file is held by nobody. Looking takes a shared lock for a moment, so
 /// that two who look do not take each other for the holder; whoever takes the lock tries more than once.
 pub fn is_locked(path: &Path) -> io::Result<bool> {

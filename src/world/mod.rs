@@ -31,7 +31,7 @@ use windows as platform;
 
 #[cfg(debug_assertions)]
 pub use faulty::Faulty;
-pub use files::{is_locked, open_shared, read_exact_at, write_private};
+pub use files::{is_locked, open_shared, read_exact_at, read_if_there, write_private};
 pub use interrupt::on_interrupt;
 pub use label::Label;
 pub use machine::{

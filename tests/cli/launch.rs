@@ -72,6 +72,7 @@ fn after_a_promote_the_tills_find_the_backup() {
     shop.json("main", &["launch", "--program", "svrpdv"]).expect(0);
     shop.json("till2", &["launch", "--program", "pospdv"]).expect(0);
     shop.json("main", &["mirror"]).expect(0);
+    shop.json("caja", &["setup"]).expect(0);
     shop.stop_server("main");
     shop.main_off();
     shop.json("caja", &["promote"]).expect(0);

@@ -79,7 +79,17 @@ fn an_old_copy_needs_acceptance_and_a_pin() {
     std::thread::sleep(std::time::Duration::from_millis(2100));
     assert_eq!(shop.json("caja", &["promote"]).expect(4).kind(), "loss_not_accepted");
     let with_loss = ["promote", "--accept-loss", "--reason", "cliente esperando"];
-    assert_eq!(shop.json("caja", &with_loss).expect(4).kind(), "no_pin");
+    assert_eq!(shop.json("caja", &with_loss).expect(4).kind(), "needs_authorisation");
+    shop.set_pin("caja", "4321");
+    assert_eq!(shop.with_pin("caja", "1111", &with_loss).expect(4).kind(), "needs_authorisation");
+    let done = shop.with_pin("caja", "4321", &with_loss).expect(0).json();
+    assert_eq!(done["loss"]["accepted"], "cliente esperando");
+    let runs = shop.json("caja", &["runs"]).expect(0).json();
+    let shown = shop.json("caja", &["runs", "show", runs["runs"][0]["id"].as_str().unwrap()]).expect(0).out;
+    assert!(
+        shown.contains("(PIN)") && shown.contains("cliente esperando") && !shown.contains("4321"),
+        "name and reason are journaled"
+    );
 }
 
 #[test]

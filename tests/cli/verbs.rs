@@ -24,30 +24,11 @@ fn init_writes_what_check_and_doctor_accept() {
 fn setup_writes_the_signal_files_with_a_pin() {
     let shop = Shop::new();
     std::fs::remove_file(shop.path("main", "pdv/SvrBak.txt")).unwrap();
-    let with_pin = |words: &[&str], pin: &str| {
-        let mut child = shop
-            .command("main", &["--json", "--lang", "en"])
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(format!("{pin}\n").as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        (
-            output.status.code().unwrap(),
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
-        )
-    };
     // the first PIN is set by whoever sets the store up, but the signal files already need it
-    let (code, out) = with_pin(&["setup", "--new-pin-fd", "0"], "4321");
-    assert_eq!(code, 4, "{out}");
+    shop.fed("main", "4321", &["setup", "--new-pin-fd", "0"]).expect(4);
     assert!(!shop.path("main", "pdv/SvrBak.txt").exists());
-    let (code, out) = with_pin(&["--pin-fd", "0", "setup"], "1234");
-    assert_eq!(code, 4, "{out}");
-    let (code, out) = with_pin(&["--pin-fd", "0", "setup", "--valid-until", "2030-01-31"], "4321");
-    assert_eq!(code, 0, "{out}");
+    shop.with_pin("main", "1234", &["setup"]).expect(4);
+    let out = shop.with_pin("main", "4321", &["setup", "--valid-until", "2030-01-31"]).expect(0).out;
     assert!(std::fs::read_to_string(shop.path("main", "pdv/SvrBak.txt")).unwrap().contains("principal="));
     assert!(std::fs::read_to_string(shop.path("main", "pdv/VecBak.txt")).unwrap().contains("2030"));
     shop.json("caja", &["setup"]).expect(0);

@@ -38,13 +38,25 @@ const SCENARIOS: &[Scenario] = &[
         prepare: |shop| {
             shop.json("main", &["mirror"]).expect(0);
             shop.sell("main", "CAJA2", 3);
-            shop.json("main", &["mirror", "--full"]).expect(0);
+        },
+        start: |_| {},
+        machine: "main",
+        verb: &["mirror"],
+        code: 0,
+        resumes: false,
+    },
+    Scenario {
+        name: "mirror begins a third chain and retention removes the first",
+        prepare: |shop| {
+            shop.json("main", &["mirror"]).expect(0);
+            shop.sell("main", "CAJA2", 3);
+            shop.json("main", &["mirror"]).expect(0);
             shop.json("main", &["mirror", "--full"]).expect(0);
             shop.sell("main", "CAJA2", 3);
         },
         start: |_| {},
         machine: "main",
-        verb: &["mirror"],
+        verb: &["mirror", "--full"],
         code: 0,
         resumes: false,
     },
@@ -124,7 +136,7 @@ const SCENARIOS: &[Scenario] = &[
             let toml = shop.path("main", "store/relevo.toml");
             let extra =
                 format!("\n[files]\ndatos = '{}'\n\n[seats]\nrelease = \"DELETE FROM Licencias RETURNING *\"\n", root.display());
-            std::fs::write(&toml, std::fs::read_to_string(&toml).unwrap() + &extra).unwrap();
+            std::fs::write(&toml, std::fs::read_to_string(&toml).unwrap() + extra.as_str()).unwrap();
             let body = "fn run(args) {
                 files::write(\"datos:nuevo.txt\", \"hola\");
                 files::copy(\"datos:nuevo.txt\", \"datos:copia.txt\");

@@ -12,7 +12,6 @@ pub const MACHINES: [(&str, &str, &str); 3] =
     [("main", "PRINCIPAL", "main"), ("caja", "CAJA1", "backup"), ("till2", "CAJA2", "till")];
 
 /// What one invocation gave.
-#[must_use]
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -47,7 +46,7 @@ pub struct Shop {
 /// Options of a shop's relevo.toml files.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// The authorisation string; default "0000001100".
+    /// The caja's authorisation string, the others' without the backup licence; default "0000001100".
     pub licence: Option<String>,
     /// Lines appended to every relevo.toml.
     pub extra: String,
@@ -117,7 +116,7 @@ impl Shop {
             literal(self.path("main", "pdv")),
             literal(self.path("main", "instance")),
             literal(self.path("caja", "instance")),
-            options.licence.as_deref().unwrap_or("0000001100"),
+            licence(role, options),
             literal(self.path("caja", "copias")),
             files.join(", "),
             options.extra,
@@ -143,15 +142,38 @@ impl Shop {
     }
 
     /// Runs it with `--json`.
+    #[must_use]
     pub fn json(&self, machine: &str, words: &[&str]) -> Ran {
         let mut command = self.command(machine, &["--json", "--lang", "en"]);
         ran(command.args(words))
     }
 
     /// Runs it as a person would, in this language.
+    #[must_use]
     pub fn say(&self, machine: &str, lang: &str, words: &[&str]) -> Ran {
         let mut command = self.command(machine, &["--lang", lang]);
         ran(command.args(words))
+    }
+
+    /// Runs it with the PIN on standard input.
+    #[must_use]
+    pub fn with_pin(&self, machine: &str, pin: &str, words: &[&str]) -> Ran {
+        self.fed(machine, pin, &[&["--pin-fd", "0"], words].concat())
+    }
+
+    /// Sets the store PIN of a machine.
+    pub fn set_pin(&self, machine: &str, pin: &str) {
+        self.fed(machine, pin, &["setup", "--new-pin-fd", "0"]).expect(0);
+    }
+
+    /// Runs it with one line on standard input.
+    #[must_use]
+    pub fn fed(&self, machine: &str, line: &str, words: &[&str]) -> Ran {
+        use std::io::Write;
+        let mut command = self.command(machine, &["--json", "--lang", "en"]);
+        let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+        of(child.wait_with_output().unwrap())
     }
 
     /// Starts it in the background.
@@ -193,7 +215,7 @@ impl Shop {
         drop(connection);
         let path = self.path(machine, "acknowledged.jsonl");
         let old = std::fs::read_to_string(&path).unwrap_or_default();
-        std::fs::write(path, old + &lines).unwrap();
+        std::fs::write(path, old + lines.as_str()).unwrap();
     }
 
     /// Every acknowledged ticket: (folio, till, epoch).
@@ -279,8 +301,12 @@ pub fn bare() -> Command {
 }
 
 /// Runs to the end.
+#[must_use]
 pub fn ran(command: &mut Command) -> Ran {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    of(command.stdin(Stdio::null()).output().unwrap())
+}
+
+fn of(output: std::process::Output) -> Ran {
     Ran {
         code: output.status.code().unwrap_or(137),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -295,6 +321,12 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "waited too long: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Only the caja's licence is a backup licence (8th character).
+fn licence(role: &str, options: &Options) -> String {
+    let given = options.licence.clone().unwrap_or_else(|| "0000001100".to_owned());
+    if role == "backup" { given } else { given.chars().enumerate().map(|(index, c)| if index == 7 { '0' } else { c }).collect() }
 }
 
 /// A database as a shop has it.

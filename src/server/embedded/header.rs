@@ -101,12 +101,15 @@ pub fn beside(path: &Path) -> [PathBuf; 2] {
     })
 }
 
-/// Removes what SQLite left beside a database that is replaced or closed; both are stale then.
+/// Removes what SQLite left beside a database that nobody can open any more (it is closed, or about to be replaced). All of it
+/// is stale: what it held was brought into the database before, or belongs to the one that is replaced.
 pub fn remove_beside(world: &dyn World, path: &Path) -> Result<()> {
-    for stale in beside(path).iter().filter(|p| p.exists()) {
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    for stale in beside(path).into_iter().chain([PathBuf::from(journal)]).filter(|p| p.exists()) {
         world
-            .remove_file(Label::StandbyPlace, stale)
-            .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), stale, &e))?;
+            .remove_file(Label::StandbyPlace, &stale)
+            .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &stale, &e))?;
     }
     Ok(())
 }

@@ -18,7 +18,8 @@ const ALONE_WITHIN: Duration = Duration::from_millis(1500);
 /// Closes an open database for every program. Looks first.
 pub fn fence(world: &dyn World, path: &Path, sessions: &[Session]) -> Result<()> {
     match header::state_of(path)? {
-        DatabaseState::Fenced => return Ok(()),
+        // A fence that was cut short after the bytes leaves what SQLite had beside it.
+        DatabaseState::Fenced => return header::remove_beside(world, path),
         DatabaseState::Open => {}
         state => return Err(not_possible(path, state)),
     }
