@@ -158,10 +158,8 @@ impl Run {
     }
 
     fn forward(&self, path: &str, saga: &Saga, resumed: bool) -> Result<Value> {
-        if resumed {
-            if let Some(failure) = self.asked_again(path, saga)? {
-                return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
-            }
+        if resumed && let Some(failure) = self.asked_again(path, saga)? {
+            return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
         }
         for (index, step) in saga.steps.iter().enumerate() {
             let child = child_path(path, index);
