@@ -14,6 +14,7 @@ use crate::model::RunId;
 use crate::operator::Operator;
 use crate::progress::Watch;
 use crate::script::{self, Bundle, dispatch};
+use crate::steps::mirror;
 use crate::steps::run::Run;
 use crate::store::Store;
 use crate::text;
@@ -73,6 +74,8 @@ impl Session {
     pub fn begin(&self, store: &Arc<Store>, verb: &str, args: Value) -> Result<(Arc<Run>, Bundle)> {
         let bundle = self.bundle(&store.dir)?;
         abandon(store, &self.watch(), verb)?;
+        store.journal()?.prune()?;
+        mirror::note_age(store)?;
         refuse_beside_open_role_change(store, verb)?;
         store.journal()?.keep_bundle(bundle.hash, &bundle.to_json().to_string())?;
         let run = Run::begin(store.clone(), self.watch(), verb, args, Some(bundle.hash))?;

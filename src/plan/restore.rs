@@ -1,9 +1,9 @@
 //! Restore: the five steps of the procedure (docs/procedure.md, row 12) in order. The caller has the role-change locks and asked both servers.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::model::{DatabaseState, EpochRecord, Intent, Program, Role, RunId, Side};
 use crate::model::{Look, Session};
-use crate::plan::saga::Saga;
+use crate::plan::saga::{Saga, refuse_open_intent};
 use crate::plan::step::Step;
 use crate::text;
 
@@ -47,17 +47,7 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
             .hint(text!("vea el estado con: relevo status", "see the state with: relevo status")));
         }
     };
-    if let Some(intent) = &facts.backup.intent
-        && intent.run != facts.run
-    {
-        let run = intent.run;
-        return Err(Failure::new(
-            Exit::Interrupted,
-            "role_change_open",
-            text!("la corrida {run} quedó a medias", "run {run} is unfinished"),
-        )
-        .hint(text!("termínela con: relevo resume", "finish it with: relevo resume")));
-    }
+    refuse_open_intent(&facts.backup, Some(facts.run))?;
     if !facts.main.reachable {
         let instance = &facts.main.instance;
         return Err(Failure::refused(

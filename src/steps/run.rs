@@ -113,7 +113,8 @@ impl Run {
             Found::Uncertain(_) => {}
             Found::Nothing => {
                 if self.planning {
-                    return Err(plan_stop(&serde_json::json!({ "step": step, "text": step.describe() })));
+                    let detail = steps::preview(&self.store, &step)?;
+                    return Err(plan_stop(&serde_json::json!({ "step": step, "text": step.describe(), "detail": detail })));
                 }
                 self.watch.check()?;
                 self.started(&path, &name, args, None)?;

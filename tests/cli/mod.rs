@@ -6,4 +6,5 @@ mod mirror;
 mod promote;
 mod restore;
 mod scripts;
+mod undo;
 mod verbs;

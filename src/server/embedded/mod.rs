@@ -352,3 +352,6 @@ impl DatabaseServer for Embedded {
         sql::execute(&mut *self.open(true)?, statement, params)
     }
 }
+
+#[cfg(test)]
+mod tests;
