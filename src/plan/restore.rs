@@ -84,7 +84,8 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
     let new =
         EpochRecord { database: record.database, epoch: next, holder: Side::Main, run: Some(facts.run), awaiting_start: true };
     let had = facts.main.state != DatabaseState::Missing;
-    let keep = format!("{}.antes-de-e{}", facts.database, next.0);
+    // Without an old database nothing is kept; an empty name says so to the step, which then can tell that it is done.
+    let keep = if had { format!("{}.antes-de-e{}", facts.database, next.0) } else { String::new() };
     let mut because = vec![text!(
         "el respaldo tiene la época {}; nadie opera; el principal responde",
         "the backup holds epoch {}; nobody operates; main can be reached",
