@@ -9,7 +9,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::journal::event::{Ending, Event, StepState};
 use crate::journal::log::Log;
 use crate::journal::replay::{self, Found};
-use crate::model::{Hash, RunId};
+use crate::model::{Hash, RunId, Side};
 use crate::plan::saga::Saga;
 use crate::plan::step::{Step, Undo};
 use crate::progress::Watch;
@@ -166,7 +166,15 @@ impl Run {
         for (index, step) in saga.steps.iter().enumerate() {
             let child = child_path(path, index);
             match self.child(path, index)? {
-                Some(StepState::Succeeded(_)) => continue,
+                Some(StepState::Succeeded(_)) => {
+                    // Main's own launch may have closed it again meanwhile, if it could not see the announcement.
+                    if resumed && matches!(step, Step::Open { .. }) && !self.has_succeeded(path, saga.point)? {
+                        if let Err(failure) = steps::apply(&self.context(&child), step) {
+                            return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
+                        }
+                    }
+                    continue;
+                }
                 Some(_) => {}
                 None => {
                     self.watch.check()?;
@@ -193,15 +201,26 @@ impl Run {
     }
 
     /// What was true before the crash may not be true now. Before the point of no return every check is made again; beyond it
-    /// only whether main serves against us; once the announcement is taken away main may serve again by right.
+    /// only whether main serves against us. Once the removal of the announcement has begun, or main's own database says that the
+    /// post is given back to it, main may serve by right.
     fn asked_again(&self, path: &str, saga: &Saga) -> Result<Option<Failure>> {
         let over = saga.steps.iter().position(|s| *s == Step::RemoveIntent);
         if let Some(index) = over
-            && matches!(self.child(path, index)?, Some(StepState::Succeeded(_)))
+            && self.child(path, index)?.is_some()
         {
             return Ok(None);
         }
         if self.child(path, saga.point)?.is_some() {
+            if let Some(Step::Record { side: Side::Main, record, .. }) = saga.steps.get(saga.point)
+                && self
+                    .store
+                    .main
+                    .look()?
+                    .record
+                    .is_some_and(|r| (r.epoch, r.holder, r.run) == (record.epoch, record.holder, record.run))
+            {
+                return Ok(None);
+            }
             return Ok(steps::apply(&self.context(path), &Step::AskMain { planned: true }).err());
         }
         for (index, step) in saga.steps.iter().enumerate().filter(|(_, s)| s.is_check()) {
@@ -364,6 +383,10 @@ impl Run {
             )
             .cause(e)
         })
+    }
+
+    fn has_succeeded(&self, path: &str, index: usize) -> Result<bool> {
+        Ok(matches!(self.child(path, index)?, Some(StepState::Succeeded(_))))
     }
 
     fn child(&self, path: &str, index: usize) -> Result<Option<StepState>> {
