@@ -14,6 +14,7 @@ use crate::model::RunId;
 use crate::operator::Operator;
 use crate::progress::Watch;
 use crate::script::{self, Bundle, dispatch};
+use crate::steps::mirror;
 use crate::steps::run::Run;
 use crate::store::Store;
 use crate::text;
@@ -74,6 +75,7 @@ impl Session {
         let bundle = self.bundle(&store.dir)?;
         abandon(store, &self.watch(), verb)?;
         refuse_beside_open_role_change(store, verb)?;
+        mirror::catch_up_with_age(store);
         store.journal()?.keep_bundle(bundle.hash, &bundle.to_json().to_string())?;
         let run = Run::begin(store.clone(), self.watch(), verb, args, Some(bundle.hash))?;
         Ok((Arc::new(run), bundle))
