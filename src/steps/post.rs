@@ -31,6 +31,10 @@ pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failur
         );
         return Ok(refusal);
     }
+    // Even where it cannot be closed now, and the other server is out of sight tomorrow: this epoch is over here.
+    if run.store.remembered()?.is_none_or(|known| known.epoch < epoch) {
+        run.step(Step::Remember { record: higher.clone() })?;
+    }
     let state = run.store.main.look()?.state;
     if programs::alive(&run.store, Program::Svrpdv)?.is_some() {
         // It was started while the higher epoch was out of sight.
