@@ -70,11 +70,14 @@ fn name_for<'a>(reached: &[&'a Copies], ended: Epoch, lines: &[String]) -> Resul
         let name = copy_name(ended, number, CopyKind::Tail);
         let mut taken = false;
         for copies in reached {
-            let Some(saved) = copies.get_lines(&name)? else { continue };
-            if wanted.is_subset(&keys_of(&saved)) {
-                return Ok((name, number, Some(copies)));
+            let whole_is_damaged = copies.list()?.damaged.iter().any(|d| d.name == name);
+            match copies.get_lines(&name) {
+                Ok(None) if !whole_is_damaged => continue,
+                Ok(Some(saved)) if !whole_is_damaged && wanted.is_subset(&keys_of(&saved)) => {
+                    return Ok((name, number, Some(copies)));
+                }
+                _ => taken = true, // a damaged one stays as it is, for a person to look at
             }
-            taken = true;
         }
         if !taken {
             return Ok((name, number, None));
@@ -200,15 +203,22 @@ pub fn list(store: &Store) -> Result<Vec<Tail>> {
         };
         read += 1;
         for name in names {
-            let Some(lines) = copies.get_lines(&name)? else { continue };
+            let (lines, damage) = match copies.get_lines(&name) {
+                Ok(Some(lines)) => (lines, None),
+                Ok(None) => continue,
+                Err(failure) => (Vec::new(), Some(failure.message)),
+            };
             let orphans = lines.iter().filter_map(|line| serde_json::from_str::<Ticket>(line).ok());
             if let Some(known) = tails.iter_mut().find(|t| t.name == name) {
+                if damage.is_none() && known.orphans.is_empty() {
+                    known.gap = lines.first().and_then(|line| gap_text(&name, line));
+                }
                 let more: Vec<Ticket> = orphans.filter(|t| !known.orphans.iter().any(|k| k.key == t.key)).collect();
                 known.orphans.extend(more);
                 continue;
             }
             let orphans = orphans.collect();
-            let gap = lines.first().and_then(|line| gap_text(&name, line));
+            let gap = damage.or_else(|| lines.first().and_then(|line| gap_text(&name, line)));
             let epoch = Epoch(name.get(1..7).and_then(|digits| digits.parse().ok()).unwrap_or(0));
             tails.push(Tail { name, epoch, orphans, gap });
         }
