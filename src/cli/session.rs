@@ -76,6 +76,9 @@ impl Session {
         abandon(store, &self.watch(), verb)?;
         refuse_beside_open_role_change(store, verb)?;
         mirror::catch_up_with_age(store);
+        if verb == "mirror" {
+            store.journal()?.prune_daily();
+        }
         store.journal()?.keep_bundle(bundle.hash, &bundle.to_json().to_string())?;
         let run = Run::begin(store.clone(), self.watch(), verb, args, Some(bundle.hash))?;
         Ok((Arc::new(run), bundle))
