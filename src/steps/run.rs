@@ -16,6 +16,7 @@ use crate::progress::Watch;
 use crate::steps::{self, Context};
 use crate::store::Store;
 use crate::text;
+use crate::text::Text;
 use crate::world::Lock;
 
 /// Kinds of failure that are never a step's outcome: the run stops and stays open.
@@ -168,10 +169,12 @@ impl Run {
             match self.child(path, index)? {
                 Some(StepState::Succeeded(_)) => {
                     // Main's own launch may have closed it again meanwhile, if it could not see the announcement.
-                    if resumed && matches!(step, Step::Open { .. }) && !self.has_succeeded(path, saga.point)? {
-                        if let Err(failure) = steps::apply(&self.context(&child), step) {
-                            return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
-                        }
+                    if resumed
+                        && matches!(step, Step::Open { .. })
+                        && !self.has_succeeded(path, saga.point)?
+                        && let Err(failure) = steps::apply(&self.context(&child), step)
+                    {
+                        return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
                     }
                     continue;
                 }
@@ -291,7 +294,7 @@ impl Run {
                 self.inner()?.note(Event::UndoFailed { path: path.to_owned(), failure: failure.clone() })?;
                 self.inner()?.note(Event::Stuck { failure: failure.clone() })?;
                 self.flush()?;
-                Err(stuck(self.id, failure))
+                Err(stuck_undoing(self.id, failure))
             }
         }
     }
@@ -470,10 +473,31 @@ fn plan_stop(plan: &Value) -> Failure {
 }
 
 fn stuck(run: RunId, failure: Failure) -> Failure {
-    let hint = text!(
-        "la corrida {run} pasó el punto sin retorno; corrija la causa y use: relevo resume",
-        "run {run} is beyond the point of no return; remove the cause, then: relevo resume"
-    );
+    needs_a_person(
+        failure,
+        text!(
+            "la corrida {run} pasó el punto sin retorno; corrija la causa y use: relevo resume",
+            "run {run} is beyond the point of no return; remove the cause, then: relevo resume"
+        ),
+    )
+}
+
+fn stuck_undoing(run: RunId, failure: Failure) -> Failure {
+    needs_a_person(
+        failure,
+        text!(
+            "la corrida {run} se estaba deshaciendo; corrija la causa y use: relevo resume",
+            "run {run} was being taken back; remove the cause, then: relevo resume"
+        ),
+    )
+}
+
+/// The failure's own hint says how to remove the cause: it stays, before what to do then.
+fn needs_a_person(failure: Failure, then: Text) -> Failure {
+    let hint = match &failure.hint {
+        Some(own) => Text { es: format!("{}. {}", own.es, then.es), en: format!("{}. {}", own.en, then.en) },
+        None => then,
+    };
     let mut stuck = failure.ending(Exit::Stuck).hint(hint);
     stuck.message.es = format!("atorado, necesita a una persona: {}", stuck.message.es);
     stuck.message.en = format!("stuck, needs a person: {}", stuck.message.en);

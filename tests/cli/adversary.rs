@@ -216,3 +216,51 @@ fn a_tail_is_saved_where_one_target_can_be_reached() {
     shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
     assert_eq!(shop.json("caja", &["orphans"]).expect(0).json()["orphans"].as_array().unwrap().len(), 3);
 }
+
+/// What main has learned it does not forget: it was refused but could not be closed, then the caja was off.
+#[test]
+fn an_old_main_remembers_the_higher_epoch_it_met() {
+    let shop = promoted();
+    shop.main_on();
+    let open = rusqlite::Connection::open(shop.database("main")).unwrap();
+    open.query_row("SELECT count(*) FROM Ventas", [], |r| r.get::<_, i64>(0)).unwrap();
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
+    drop(open);
+    shop.stop_server("caja");
+    crate::harness::rename(&shop.dir.join("caja"), &shop.dir.join("caja.off"));
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
+}
+
+/// The authorisation lies in the database that is gone: what it said last holds.
+#[test]
+fn a_licence_that_the_lost_main_kept_is_remembered() {
+    let shop = Shop::new();
+    rusqlite::Connection::open(shop.database("main"))
+        .unwrap()
+        .execute_batch("CREATE TABLE Parametros(mAutPdv TEXT); INSERT INTO Parametros VALUES('0000001100')")
+        .unwrap();
+    let toml = shop.path("caja", "store/relevo.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    let text = text.replace("{ literal = \"0000001100\" }", "{ query = \"SELECT mAutPdv FROM Parametros\" }");
+    std::fs::write(&toml, text).unwrap();
+    shop.json("main", &["mirror"]).expect(0);
+    shop.json("caja", &["launch", "--program", "pospdv"]).expect(4);
+    shop.main_off();
+    shop.json("caja", &["promote"]).expect(0);
+    shop.json("caja", &["launch", "--program", "pospdv"]).expect(0);
+}
+
+/// A tail that the target spoiled blocks nobody: the tickets are saved again beside it.
+#[test]
+fn a_spoiled_tail_is_saved_again_and_blocks_nobody() {
+    let shop = promoted();
+    shop.main_on();
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
+    let folder = shop.path("caja", "copias").join("0142");
+    for name in ["e000001-s00000000-tail.jsonl.zst", "e000001-s00000000-tail.json"] {
+        std::fs::write(folder.join(name), "spoiled").unwrap();
+    }
+    shop.json("caja", &["restore"]).expect(0);
+    let orphans = shop.json("caja", &["orphans"]).expect(0).json();
+    assert_eq!(orphans["orphans"].as_array().unwrap().len(), 3, "{orphans}");
+}
