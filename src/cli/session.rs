@@ -74,9 +74,11 @@ impl Session {
     pub fn begin(&self, store: &Arc<Store>, verb: &str, args: Value) -> Result<(Arc<Run>, Bundle)> {
         let bundle = self.bundle(&store.dir)?;
         abandon(store, &self.watch(), verb)?;
-        store.journal()?.prune()?;
-        mirror::note_age(store)?;
         refuse_beside_open_role_change(store, verb)?;
+        mirror::catch_up_with_age(store);
+        if verb == "mirror" {
+            store.journal()?.prune_daily();
+        }
         store.journal()?.keep_bundle(bundle.hash, &bundle.to_json().to_string())?;
         let run = Run::begin(store.clone(), self.watch(), verb, args, Some(bundle.hash))?;
         Ok((Arc::new(run), bundle))

@@ -1,5 +1,6 @@
 //! Every verb through the real binary.
 
+mod adversary;
 mod bad_input;
 mod launch;
 mod mirror;
