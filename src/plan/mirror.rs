@@ -91,6 +91,8 @@ pub struct MirrorFacts<'a> {
     pub database: DatabaseId,
     /// Its epoch.
     pub epoch: Epoch,
+    /// Positions seen elsewhere, the standby's and what main copied last: their numbers are used up as well.
+    pub positions: &'a [Position],
     /// Does the server know its pages at this position?
     pub can_continue: &'a dyn Fn(&Position) -> bool,
     /// Increments after which a new chain begins.
@@ -105,6 +107,7 @@ pub fn mirror(facts: &MirrorFacts) -> MirrorPlan {
     let names: Vec<(Epoch, u64, CopyKind)> = facts.damaged.iter().filter_map(|(name, _)| parse_name(name)).collect();
     // Damaged and tail names count too: a number is never used twice.
     let seen = of_epoch.iter().map(|c| c.manifest.sequence).chain(names.iter().filter(|n| n.0 == facts.epoch).map(|n| n.1));
+    let seen = seen.chain(facts.positions.iter().filter(|p| p.epoch == facts.epoch).map(|p| p.sequence));
     let sequence = seen.max().unwrap_or(0) + 1;
     let seed = |reason| MirrorPlan::Seed { sequence, reason };
     if facts.full {
@@ -150,6 +153,7 @@ mod tests {
         match mirror(&MirrorFacts {
             copies,
             damaged: &damaged,
+            positions: &[],
             database: DB,
             epoch,
             can_continue: &can_continue,

@@ -66,7 +66,7 @@ pub fn preview(store: &Store, full: bool, target: Option<&str>) -> Result<Vec<Te
                 let name = copies.name();
                 lines.push(match record.database {
                     None => text!("{name}: copia completa, porque es la primera", "{name}: a full copy, because it is the first"),
-                    Some(database) => match decide_copy(store, &copies.list()?, database, record.epoch, full) {
+                    Some(database) => match decide_copy(store, &copies.list()?, database, record.epoch, full)? {
                         MirrorPlan::Seed { sequence, reason } => {
                             let why = reason.text();
                             Text {
@@ -202,16 +202,19 @@ fn damaged(listing: &Listing) -> Vec<(String, Text)> {
     listing.damaged.iter().map(|d| (d.name.clone(), d.reason.clone())).collect()
 }
 
-fn decide_copy(store: &Store, listing: &Listing, database: DatabaseId, epoch: Epoch, full: bool) -> MirrorPlan {
-    decide(&MirrorFacts {
+fn decide_copy(store: &Store, listing: &Listing, database: DatabaseId, epoch: Epoch, full: bool) -> Result<MirrorPlan> {
+    let looks = [store.main.look()?, store.backup.look()?];
+    let positions: Vec<Position> = looks.into_iter().filter_map(|look| look.position).collect();
+    Ok(decide(&MirrorFacts {
         copies: &listing.copies,
         damaged: &damaged(listing),
+        positions: &positions,
         database,
         epoch,
         can_continue: &|base| store.main.can_continue(base).unwrap_or(false),
         max_increments: store.config.mirror.max_increments,
         full,
-    })
+    }))
 }
 
 /// Decides and puts the next copy on a target. `None`: nothing had changed.
@@ -221,7 +224,7 @@ fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> 
         return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
     };
     let listing = copies.list()?;
-    let plan = decide_copy(store, &listing, database, record.epoch, full);
+    let plan = decide_copy(store, &listing, database, record.epoch, full)?;
     let (kind, sequence, base, previous, reason) = match &plan {
         MirrorPlan::Seed { sequence, reason } => (CopyKind::Full, *sequence, None, None, Some(reason.code().to_owned())),
         MirrorPlan::Increment { base, sequence, previous } => (CopyKind::Increment, *sequence, Some(base), Some(*previous), None),
