@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Position};
+use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Position, copy_name};
 use crate::text;
 use crate::text::Text;
 
@@ -197,18 +197,22 @@ fn follows(base: &Listed, copy: &Listed) -> bool {
     base.manifest.kind != CopyKind::Tail && continues(&base.manifest.to, copy) && copy.manifest.previous == Some(base.hash)
 }
 
+/// Names sort, and the next number can be counted, only up to these.
+const HIGHEST: (u64, u64) = (999_999, 99_999_999);
+
 /// Epoch, sequence and kind that a copy's name tells; `None` for a name that relevo never writes.
 pub(super) fn parse_name(name: &str) -> Option<(Epoch, u64, CopyKind)> {
     let mut parts = name.splitn(3, '-');
-    let epoch = parts.next()?.strip_prefix('e')?.parse().ok()?;
-    let sequence = parts.next()?.strip_prefix('s')?.parse().ok()?;
+    let epoch = Epoch(parts.next()?.strip_prefix('e')?.parse().ok()?);
+    let sequence: u64 = parts.next()?.strip_prefix('s')?.parse().ok()?;
     let kind = match parts.next()? {
         "full" => CopyKind::Full,
         "increment" => CopyKind::Increment,
         "tail" => CopyKind::Tail,
         _ => return None,
     };
-    Some((Epoch(epoch), sequence, kind))
+    let counted = epoch.0 <= HIGHEST.0 && sequence <= HIGHEST.1;
+    (counted && copy_name(epoch, sequence, kind) == name).then_some((epoch, sequence, kind))
 }
 
 #[cfg(test)]

@@ -61,6 +61,10 @@ pub fn retention(copies: &[Listed], damaged: &[(String, Text)], keep_chains: usi
     let stale = |key: Key, bound: Option<Key>| bound.is_some_and(|b| key < b);
     let at_standby = |c: &Listed| standby.is_some_and(|p| c.manifest.to == *p || c.manifest.from.as_ref() == Some(p));
 
+    // The full copy before them may be gone: then the standby itself is what these go on from.
+    let at_standby = (0..links.copies.len()).filter(|i| at_standby(links.copies[*i]));
+    let onward: BTreeSet<usize> = at_standby.flat_map(|i| members(&links, i)).collect();
+
     let mut decisions: BTreeMap<String, Decision> = BTreeMap::new();
     let mut decide = |name: &str, keep: bool, reason: Text| {
         // One name listed twice stays when either stays.
@@ -74,7 +78,7 @@ pub fn retention(copies: &[Listed], damaged: &[(String, Text)], keep_chains: usi
         let bound = kept_from.get(&copy.manifest.database).copied();
         let (keep, reason) = if newest.contains(&i) {
             (true, text!("cadena reciente", "recent chain"))
-        } else if follows_standby.contains(&i) || (!older.contains(&i) && at_standby(copy)) {
+        } else if follows_standby.contains(&i) || (!older.contains(&i) && onward.contains(&i)) {
             (true, text!("el respaldo está en esta cadena", "the standby is in this chain"))
         } else if older.contains(&i) {
             (false, text!("cadena vieja", "old chain"))
@@ -112,8 +116,8 @@ pub fn removals(decisions: &[Decision]) -> Vec<String> {
     gone.into_iter().map(|(.., name)| name.clone()).collect()
 }
 
-fn members(links: &Links, full: usize) -> BTreeSet<usize> {
-    let (mut found, mut open) = (BTreeSet::from([full]), vec![full]);
+fn members(links: &Links, first: usize) -> BTreeSet<usize> {
+    let (mut found, mut open) = (BTreeSet::from([first]), vec![first]);
     while let Some(i) = open.pop() {
         open.extend(links.next[i].iter().copied().filter(|j| found.insert(*j)));
     }
@@ -141,6 +145,15 @@ mod tests {
         assert!(gone(&h, &[], 3, None).is_empty());
         assert_eq!(gone(&h, &[], 1, Some(&h[1].manifest.to)), ["05-i", "04-f"]);
         assert!(gone(&h[1..3], &[], 1, None).is_empty(), "no good chain: all stay");
+    }
+
+    #[test]
+    fn what_the_standby_goes_on_with_stays_without_its_full_copy() {
+        let h = history(1, "FIIIF");
+        let headless = &h[1..];
+        assert_eq!(gone(headless, &[], 1, None), ["04-i", "03-i", "02-i"]);
+        assert!(gone(headless, &[], 1, Some(&h[0].manifest.to)).is_empty());
+        assert_eq!(gone(headless, &[], 1, Some(&h[2].manifest.to)), ["02-i"]);
     }
 
     #[test]

@@ -135,3 +135,28 @@ fn a_plan_says_which_copy_and_why() {
     assert!(second.out.contains("increment 2"), "{}", second.out);
     assert_eq!(shop.json("till2", &["mirror", "--plan"]).expect(4).kind(), "not_on_a_till");
 }
+
+#[test]
+fn an_emptied_target_does_not_leave_the_standby_behind() {
+    let shop = Shop::new();
+    for _ in 0..3 {
+        shop.json("main", &["mirror"]).expect(0);
+        shop.sell("main", "CAJA2", 2);
+    }
+    std::fs::remove_dir_all(shop.path("caja", "copias/0142")).unwrap();
+    // A number that is used again would look older than the standby, which would then stay where it is.
+    let full = shop.json("main", &["mirror"]).expect(0).json();
+    assert_eq!((full["sequence"].as_u64(), full["applied"].as_bool()), (Some(4), Some(true)), "{full}");
+    assert_eq!(shop.status("main")["backup"]["position"]["sequence"], 4);
+}
+
+#[test]
+fn a_strange_name_on_the_target_does_not_stop_the_mirror() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    let folder = shop.path("caja", "copias/0142");
+    std::fs::write(folder.join("e000001-s18446744073709551615-full.json"), "{}").unwrap();
+    shop.sell("main", "CAJA2", 2);
+    let next = shop.json("main", &["mirror"]).expect(0).json();
+    assert_eq!((next["sequence"].as_u64(), next["applied"].as_bool()), (Some(2), Some(true)), "{next}");
+}

@@ -1,13 +1,13 @@
 //! A consistent view of all pages while tills write, without copying the database first.
 //!
-//! For one moment a connection holds the write lock, so that nobody commits and the WAL is not restarted. Meanwhile a second
-//! one begins to read: its read mark pins every frame committed so far, and no checkpoint writes later frames into the file.
-//! What the wal-index says in that moment (frames, pages, how far it is checkpointed) then stays true while the reader lives.
-//! Where everything is checkpointed the reader may hold mark 0: then the file alone is complete and frozen, and the WAL, which a
-//! later writer may restart, is not read at all.
+//! A connection begins to read between two looks at the wal-index that say the same: then its view is just what they say. Its read
+//! mark pins every frame committed so far, and no checkpoint writes later frames into the file, so what the index said (frames,
+//! how far it is checkpointed) stays true while the reader lives. Where everything is checkpointed the reader may hold mark 0:
+//! then the file alone is complete and frozen, and the WAL, which a later writer may restart, is not read at all.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Result, Retry};
 use crate::model::DatabaseState;
@@ -21,6 +21,8 @@ use super::pages::lock_page;
 /// Bytes of the WAL's header, and of each frame's.
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
+/// How long a busy database is tried for a moment between two commits.
+const PIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// A view of a database: its pages, and the connection that pins them.
 pub struct Snapshot {
@@ -45,6 +47,7 @@ pub struct Pages {
 
 /// What the wal-index says.
 struct Index {
+    head: [u8; 48],
     frames: u32,
     checkpointed: u32,
     salts: [u8; 8],
@@ -84,26 +87,24 @@ impl Snapshot {
         let sql = |e: rusqlite::Error| sql_failure(path, &e);
         let io = |e: std::io::Error| Failure::io(text!("no se pudo leer", "could not read"), path, &e);
         let file = connection::plain(path, false)?;
-        let writer = connection::open(path, true)?;
-        writer.execute_batch("BEGIN IMMEDIATE").map_err(sql)?;
         let reader = connection::open(path, false)?;
-        reader.execute_batch("BEGIN").map_err(sql)?;
-        let number = |sql: &str| reader.query_row(sql, [], |r| r.get::<_, u32>(0));
-        reader.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0)).map_err(sql)?; // pins the view
-        let (page_size, page_count) = (number("PRAGMA page_size").map_err(sql)?, number("PRAGMA page_count").map_err(sql)?);
+        let touch = || reader.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0)).map_err(sql);
+        touch()?; // opens the WAL and its index, recovers them where a power cut left them
         let mode: String = reader.query_row("PRAGMA journal_mode", [], |r| r.get(0)).map_err(sql)?;
-        let (mut frames, mut wal) = (HashMap::new(), None);
-        if mode == "wal" {
-            let [wal_path, shm_path] = header::beside(path);
-            let index = read_index(&shm_path, path)?;
-            if index.checkpointed < index.frames {
-                let open = connection::plain_beside(&wal_path, path, false)?;
-                frames = read_frames(&open, &index, page_size).map_err(io)?;
-                wal = Some(open);
-            }
+        let index = if mode == "wal" { Some(pin(&reader, path, &touch)?) } else { None };
+        if index.is_none() {
+            // Rollback mode: the reader's shared lock alone keeps every writer out of the file.
+            reader.execute_batch("BEGIN").map_err(sql)?;
+            touch()?;
         }
-        writer.execute_batch("ROLLBACK").map_err(sql)?;
-        drop(writer);
+        let number = |sql: &str| reader.query_row(sql, [], |r| r.get::<_, u32>(0));
+        let (page_size, page_count) = (number("PRAGMA page_size").map_err(sql)?, number("PRAGMA page_count").map_err(sql)?);
+        let (mut frames, mut wal) = (HashMap::new(), None);
+        if let Some(index) = index.filter(|index| index.checkpointed < index.frames) {
+            let open = connection::plain_beside(&header::beside(path)[0], path, false)?;
+            frames = read_frames(&open, &index, page_size).map_err(io)?;
+            wal = Some(open);
+        }
         let length = file.file().metadata().map_err(io)?.len();
         let pages = Pages { page_size, page_count, path: path.to_owned(), frames, wal, length, file };
         Ok(Snapshot { pages, reader: Some(reader) })
@@ -176,23 +177,53 @@ impl Pages {
     }
 }
 
+/// Begins to read and finds out which view that is: where the index says the same before and after, the reader has just that.
+/// Nobody waits for us: a till that sells without a pause would starve whoever asks for the write lock.
+fn pin(reader: &Guarded, path: &Path, touch: &dyn Fn() -> Result<i64>) -> Result<Index> {
+    let sql = |e: rusqlite::Error| sql_failure(path, &e);
+    let shm = &header::beside(path)[1];
+    let until = Instant::now() + PIN_WITHIN;
+    loop {
+        let before = read_index(shm, path)?;
+        reader.execute_batch("BEGIN").map_err(sql)?;
+        touch()?;
+        let after = read_index(shm, path)?;
+        match (before, after) {
+            (Some(before), Some(after)) if before.head == after.head => return Ok(after),
+            _ if Instant::now() > until => {
+                let shown = path.display();
+                return Err(Failure::failed(
+                    "database_busy",
+                    text!("{shown} cambia sin pausa", "{shown} changes without a pause"),
+                )
+                .retry(Retry::Temporary));
+            }
+            _ => reader.execute_batch("ROLLBACK").map_err(sql)?,
+        }
+    }
+}
+
 /// The wal-index header (SQLite file format, "WAL-Index format"): two equal copies of 48 bytes, then the checkpoint info.
-fn read_index(shm: &Path, database: &Path) -> Result<Index> {
+fn read_index(shm: &Path, database: &Path) -> Result<Option<Index>> {
     let file = connection::plain_beside(shm, database, false)?;
     let mut bytes = [0; 100];
     read_exact_at(file.file(), &mut bytes, 0).map_err(|e| Failure::io(text!("no se pudo leer", "could not read"), shm, &e))?;
     let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    if bytes[..48] != bytes[48..96] || word(0) != 3_007_000 {
+    if bytes[..48] != bytes[48..96] {
+        return Ok(None); // a writer is just changing it
+    }
+    if word(0) != 3_007_000 {
         let shown = shm.display();
         return Err(Failure::failed(
             "wal_index_unknown",
             text!("{shown} no tiene el formato esperado", "{shown} has not the format that was expected"),
-        )
-        .retry(Retry::Temporary));
+        ));
     }
+    let mut head = [0; 48];
+    head.copy_from_slice(&bytes[..48]);
     let mut salts = [0; 8];
     salts.copy_from_slice(&bytes[32..40]);
-    Ok(Index { frames: word(16), checkpointed: word(96), salts })
+    Ok(Some(Index { head, frames: word(16), checkpointed: word(96), salts }))
 }
 
 /// Page → offset of its last committed content in the WAL.
@@ -292,6 +323,17 @@ mod tests {
         drop(c);
         assert!(header::is_rollback(&path).unwrap());
         assert_eq!(materialise(&Snapshot::of(&path).unwrap(), &dir.path().join("a.db")), 9);
+    }
+
+    /// A till that never lets go of the write lock for long does not keep the mirror out.
+    #[test]
+    fn beside_a_transaction_that_stays_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = database(dir.path());
+        let c = Connection::open(&path).unwrap();
+        insert(&c, 5);
+        c.execute_batch("BEGIN IMMEDIATE; INSERT INTO t(body) VALUES(randomblob(9))").unwrap();
+        assert_eq!(materialise(&Snapshot::of(&path).unwrap(), &dir.path().join("a.db")), 5);
     }
 
     /// Tills of four threads commit all the time; every snapshot is whole and never goes back.

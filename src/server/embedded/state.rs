@@ -71,6 +71,14 @@ fn alone(path: &Path, sessions: &[Session]) -> Result<Guarded> {
     connection.busy_timeout(ALONE_WITHIN).map_err(sql)?;
     // Recovers a hot WAL first, as any reader would.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0)).map_err(sql)?;
+    if header::is_rollback(path)? {
+        // Through WAL mode and back, so that SQLite's change counter moves: an idle connection in rollback mode would otherwise
+        // trust its old page 1 and write it back over the state bytes, lifting the fence.
+        let mode = connection.query_row("PRAGMA journal_mode=WAL", [], |r| r.get::<_, String>(0)).map_err(sql)?;
+        if mode != "wal" {
+            return Err(in_use(path, sessions));
+        }
+    }
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(sql)?;
     let mode = connection.query_row("PRAGMA journal_mode=DELETE", [], |r| r.get::<_, String>(0)).map_err(sql)?;
     if mode != "delete" {
@@ -158,6 +166,21 @@ mod tests {
         prove_alone(&path, &[]).unwrap();
         assert!(!header::is_rollback(&path).unwrap());
         fence(world.as_ref(), &path, &[]).unwrap();
+    }
+
+    /// A detach that was cut short leaves rollback mode; a till that is connected but idle must not lift the fence afterwards.
+    #[test]
+    fn an_idle_connection_in_rollback_mode_does_not_lift_the_fence() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, world) = (database(dir.path()), crate::world::real());
+        let till = Connection::open(&path).unwrap();
+        till.query_row("PRAGMA journal_mode=DELETE", [], |_| Ok(())).unwrap();
+        till.execute("INSERT INTO t VALUES(2)", []).unwrap();
+        assert!(header::is_rollback(&path).unwrap());
+        if fence(world.as_ref(), &path, &[]).is_ok() {
+            assert!(till.execute("INSERT INTO t VALUES(3)", []).is_err());
+            assert_eq!(header::state_of(&path).unwrap(), DatabaseState::Fenced);
+        }
     }
 
     #[test]
