@@ -15,6 +15,7 @@ use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
 use crate::steps::Context;
 use crate::store::Store;
 use crate::text;
+use crate::text::Text;
 use crate::world::Label;
 
 /// SvrBak.txt and VecBak.txt from main; says so where the last good copy had to stay.
@@ -58,10 +59,10 @@ fn say(watch: &Watch, name: &str, outcome: &Fetched) {
             "{name}: el principal no está; se conserva la última copia buena",
             "{name}: main is away; the last good copy is kept"
         )),
-        Fetched::KeptBad { why } => watch.note(text!(
-            "{name} del principal no sirve; se conserva la última copia buena: {why}",
-            "main's {name} is not usable; the last good copy is kept: {why}"
-        )),
+        Fetched::KeptBad { why } => watch.note(Text {
+            es: format!("{name} del principal no sirve; se conserva la última copia buena: {}", why.es),
+            en: format!("main's {name} is not usable; the last good copy is kept: {}", why.en),
+        }),
         Fetched::KeptOlder => watch.note(text!(
             "{name} del principal es más viejo que el de aquí; se conserva",
             "main's {name} is older than the one here; it is kept"
