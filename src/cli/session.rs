@@ -134,8 +134,10 @@ impl Session {
 
 /// Records how a run ended; a run that is interrupted or stuck stays open.
 pub fn close(run: &Run, outcome: Result<Value>) -> Result<Value> {
+    // Only role changes are taken up again; the others are simply run again and leave nothing open.
+    let resumable = recover::RESUMABLE.contains(&run.log()?.verb.as_str());
     match &outcome {
-        Err(failure) if Run::stays_open(failure) => {
+        Err(failure) if Run::stays_open(failure) && (resumable || failure.kind == "journal") => {
             if run.is_recorded() {
                 run.flush()?;
             }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::model::{DatabaseState, Epoch, EpochRecord, Intent, Position, Role, RunId, Side};
 use crate::model::{FolioRule, Look, Session};
-use crate::plan::saga::Saga;
+use crate::plan::saga::{Saga, refuse_open_intent};
 use crate::plan::step::Step;
 use crate::text;
 use crate::text::Text;
@@ -127,17 +127,7 @@ pub fn promote(facts: &PromoteFacts) -> Result<Saga, Failure> {
         )
         .hint(text!("inicie la caja: relevo launch --program pospdv", "start the till: relevo launch --program pospdv")));
     }
-    if let Some(intent) = &facts.backup.intent
-        && intent.run != facts.run
-    {
-        let run = intent.run;
-        return Err(Failure::new(
-            Exit::Interrupted,
-            "role_change_open",
-            text!("la corrida {run} quedó a medias", "run {run} is unfinished"),
-        )
-        .hint(text!("termínela con: relevo resume", "finish it with: relevo resume")));
-    }
+    refuse_open_intent(&facts.backup, Some(facts.run))?;
     if let Some(doubt) = &facts.doubt
         && !facts.authorised
     {

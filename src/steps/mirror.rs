@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
 use crate::facts;
-use crate::model::{CopyKind, CopyToApply, DatabaseState, EpochRecord, Listed, Look, Manifest, Position, Role, Side, copy_name};
+use crate::model::{
+    CopyKind, CopyToApply, DatabaseId, DatabaseState, EpochRecord, Listed, Look, Manifest, Position, Role, Side, copy_name,
+};
 use crate::plan::chain::{Chain, chain};
 use crate::plan::launch::superseded;
 use crate::plan::mirror::{MirrorFacts, MirrorPlan, mirror as decide};
 use crate::plan::promote::Reach;
 use crate::plan::retention;
+use crate::plan::saga::refuse_open_intent;
 use crate::progress::Watch;
+use crate::server::DatabaseServer;
 use crate::server::port::Part;
 use crate::steps::{Context, locks, signals};
 use crate::store::Store;
@@ -25,27 +29,9 @@ use crate::world::Label;
 /// `mirror(#{ full, apply, target })`
 pub fn mirror(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<Value> {
     let store = cx.store;
-    if let Some(intent) = store.backup.look()?.intent {
-        let run = intent.run;
-        return Err(Failure::new(
-            Exit::Interrupted,
-            "role_change_open",
-            text!("hay un cambio de papel en marcha (corrida {run})", "a role change is in progress (run {run})"),
-        )
-        .hint(text!(
-            "espere a que termine, o use relevo resume en la caja/servidor",
-            "wait until it ends, or use relevo resume on the caja/servidor"
-        )));
-    }
-    if !facts::authorised(store)?.mirror {
-        return Err(Failure::refused(
-            "mirror_not_authorised",
-            text!("el respaldo espejo no está autorizado (posición 7)", "the mirror is not authorised (position 7)"),
-        )
-        .hint(text!("pida la autorización del respaldo espejo", "ask for the mirror's authorisation")));
-    }
+    may(store)?;
     match store.config.machine.role {
-        Role::Till => Err(Failure::refused("not_on_a_till", text!("una caja no respalda", "a till does not mirror"))),
+        Role::Till => Err(not_on_a_till()),
         Role::Backup => {
             let _lock = locks::for_mirror(store)?;
             apply_only(cx)
@@ -57,10 +43,72 @@ pub fn mirror(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Re
     }
 }
 
+/// What a mirror would do now, for `--plan`; fails as the mirror would.
+pub fn preview(store: &Store, full: bool, target: Option<&str>) -> Result<Vec<Text>> {
+    may(store)?;
+    match store.config.machine.role {
+        Role::Till => Err(not_on_a_till()),
+        Role::Backup => {
+            let look = store.backup.look()?;
+            let mut names = Vec::new();
+            for copies in &store.copies {
+                names.extend(
+                    chain_of(&copies.list()?, &look).apply.into_iter().map(|name| text!("aplicar {name}", "apply {name}")),
+                );
+            }
+            Ok(if names.is_empty() { vec![text!("el respaldo está al día", "the standby is up to date")] } else { names })
+        }
+        Role::Main => {
+            let record = may_mirror(store)?;
+            let mut lines = Vec::new();
+            for copies in chosen(store, target)? {
+                let name = copies.name();
+                lines.push(match record.database {
+                    None => text!("{name}: copia completa, porque es la primera", "{name}: a full copy, because it is the first"),
+                    Some(database) => match decide_copy(store, copies, &copies.list()?, &record, database, full)? {
+                        MirrorPlan::Seed { sequence, reason } => {
+                            let why = reason.text();
+                            Text {
+                                es: format!("{name}: copia completa {sequence}, porque {}", why.es),
+                                en: format!("{name}: full copy {sequence}, because {}", why.en),
+                            }
+                        }
+                        MirrorPlan::Increment { base, sequence, .. } => {
+                            let after = base.sequence;
+                            text!(
+                                "{name}: copia incremental {sequence}, lo que cambió desde la {after} (ninguna si nada cambió)",
+                                "{name}: increment {sequence}, what changed since {after} (none if nothing changed)"
+                            )
+                        }
+                    },
+                });
+            }
+            Ok(lines)
+        }
+    }
+}
+
+fn may(store: &Store) -> Result<()> {
+    refuse_open_intent(&store.backup.look()?, None)?;
+    if !facts::authorised(store)?.mirror {
+        return Err(Failure::refused(
+            "mirror_not_authorised",
+            text!("el respaldo espejo no está autorizado (posición 7)", "the mirror is not authorised (position 7)"),
+        )
+        .hint(text!("pida la autorización del respaldo espejo", "ask for the mirror's authorisation")));
+    }
+    Ok(())
+}
+
+fn not_on_a_till() -> Failure {
+    Failure::refused("not_on_a_till", text!("una caja no respalda", "a till does not mirror"))
+}
+
 /// On main: a copy, put on all targets, applied where the backup is in reach.
 fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<Value> {
     let store = cx.store;
     let record = may_mirror(store)?;
+    let record = EpochRecord { database: Some(store.main.identify(&store.config.store.id)?), ..record };
     let targets = chosen(store, target)?;
     let first = first_in_reach(&targets)?;
     let (listed, plan) = put_copy(cx, first, &record, full)?;
@@ -137,7 +185,6 @@ fn may_mirror(store: &Store) -> Result<EpochRecord> {
             text!("la base de {instance} no está abierta ({state})", "the database of {instance} is not open ({state})"),
         ));
     }
-    let database = store.main.identify(&store.config.store.id)?;
     let record = main.record.unwrap_or_else(|| EpochRecord::first(None));
     if record.awaiting_start {
         return Err(Failure::refused(
@@ -146,7 +193,7 @@ fn may_mirror(store: &Store) -> Result<EpochRecord> {
         )
         .hint(text!("use: relevo launch --program svrpdv", "use: relevo launch --program svrpdv")));
     }
-    Ok(EpochRecord { database: Some(database), ..record })
+    Ok(record)
 }
 
 /// The first target that can be read; copies are made there and put on the others from it.
@@ -193,6 +240,26 @@ fn damaged(listing: &Listing) -> Vec<(String, Text)> {
     listing.damaged.iter().map(|d| (d.name.clone(), d.reason.clone())).collect()
 }
 
+fn decide_copy(
+    store: &Store,
+    copies: &Copies,
+    listing: &Listing,
+    record: &EpochRecord,
+    database: DatabaseId,
+    full: bool,
+) -> Result<MirrorPlan> {
+    Ok(decide(&MirrorFacts {
+        copies: &listing.copies,
+        damaged: &damaged(listing),
+        database,
+        epoch: record.epoch,
+        can_continue: &|base| store.main.can_continue(base).unwrap_or(false),
+        used: numbers_used(store, copies, listing, record)?,
+        max_increments: store.config.mirror.max_increments,
+        full,
+    }))
+}
+
 /// Decides and puts the next copy on a target. `None`: nothing had changed.
 fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> Result<(Option<Listed>, MirrorPlan)> {
     let store = cx.store;
@@ -200,16 +267,7 @@ fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> 
         return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
     };
     let listing = copies.list()?;
-    let plan = decide(&MirrorFacts {
-        copies: &listing.copies,
-        damaged: &damaged(&listing),
-        database,
-        epoch: record.epoch,
-        can_continue: &|base| store.main.can_continue(base).unwrap_or(false),
-        used: numbers_used(store, copies, &listing, record)?,
-        max_increments: store.config.mirror.max_increments,
-        full,
-    });
+    let plan = decide_copy(store, copies, &listing, record, database, full)?;
     let (kind, sequence, base, previous, reason) = match &plan {
         MirrorPlan::Seed { sequence, reason } => (CopyKind::Full, *sequence, None, None, Some(reason.code().to_owned())),
         MirrorPlan::Increment { base, sequence, previous } => (CopyKind::Increment, *sequence, Some(base), Some(*previous), None),
@@ -230,12 +288,13 @@ fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> 
     if kind == CopyKind::Full {
         cx.watch.note(text!("copia completa", "full copy"));
     }
-    let listed = copies.put(draft, &mut |out| stream(store, base, record, sequence, out, cx.watch))?;
+    let listed = copies.put(draft, &mut |out| stream(store.main.as_ref(), base, record, sequence, out, cx.watch))?;
     Ok((listed, plan))
 }
 
-fn stream(
-    store: &Store,
+/// Streams a server's snapshot into an object of a target.
+pub fn stream(
+    server: &dyn DatabaseServer,
     base: Option<&Position>,
     record: &EpochRecord,
     sequence: u64,
@@ -249,7 +308,7 @@ fn stream(
                 .cause(e)
         }),
     };
-    let scanned = store.main.scan(base, record, sequence, &mut sink, watch)?;
+    let scanned = server.scan(base, record, sequence, &mut sink, watch)?;
     Ok(scanned.map(|s| Streamed { to: s.to, last_folio: s.last_folio }))
 }
 

@@ -114,7 +114,8 @@ impl Run {
             Found::Uncertain(_) => {}
             Found::Nothing => {
                 if self.planning {
-                    return Err(plan_stop(&serde_json::json!({ "step": step, "text": step.describe() })));
+                    let detail = steps::preview(&self.store, &step)?;
+                    return Err(plan_stop(&serde_json::json!({ "step": step, "text": step.describe(), "detail": detail })));
                 }
                 self.watch.check()?;
                 self.started(&path, &name, args, None)?;
@@ -159,10 +160,8 @@ impl Run {
     }
 
     fn forward(&self, path: &str, saga: &Saga, resumed: bool) -> Result<Value> {
-        if resumed {
-            if let Some(failure) = self.asked_again(path, saga)? {
-                return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
-            }
+        if resumed && let Some(failure) = self.asked_again(path, saga)? {
+            return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
         }
         for (index, step) in saga.steps.iter().enumerate() {
             let child = child_path(path, index);

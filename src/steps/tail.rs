@@ -9,10 +9,9 @@ use crate::error::{Failure, Result};
 use crate::model::{CopyKind, DatabaseState, Epoch, EpochRecord, Ticket, TicketKey, copy_name};
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
-use crate::server::port::Part;
 use crate::steps::{Context, mirror, promote};
 use crate::store::Store;
-use crate::targets::copies::{Copies, Draft, Streamed};
+use crate::targets::copies::{Copies, Draft};
 use crate::text;
 use crate::text::Text;
 
@@ -172,17 +171,7 @@ fn put_whole(
         previous: None,
         reason: Some("tail".to_owned()),
     };
-    let listed = copies.put(draft, &mut |out| {
-        let mut sink = |part: Part<'_>| match part {
-            Part::Change(_) => Ok(true),
-            Part::Bytes(bytes) => out.write_all(bytes).map(|()| true).map_err(|e| {
-                Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target"))
-                    .cause(e)
-            }),
-        };
-        let scanned = main.scan(None, &record, number, &mut sink, watch)?;
-        Ok(scanned.map(|s| Streamed { to: s.to, last_folio: s.last_folio }))
-    })?;
+    let listed = copies.put(draft, &mut |out| mirror::stream(main, None, &record, number, out, watch))?;
     match listed {
         Some(listed) => copies.verify(&listed.manifest, watch),
         None => Err(Failure::failed("tail_empty", text!("no hubo nada que guardar", "there was nothing to save"))),

@@ -7,4 +7,5 @@ mod mirror;
 mod promote;
 mod restore;
 mod scripts;
+mod undo;
 mod verbs;
