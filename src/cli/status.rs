@@ -6,6 +6,7 @@ use super::output::age;
 use super::session::Session;
 use crate::error::Result;
 use crate::facts;
+use crate::journal::recover::OpenState;
 use crate::model::{DatabaseState, Role, Side};
 use crate::text;
 use crate::text::{Lang, Text};
@@ -81,7 +82,7 @@ fn show(session: &Session, facts: &Value) {
     let mark = if facts["verdict"]["ok"] == true { "✓" } else { "✗" };
     out.line(format!("{mark} {}", plain(&facts["verdict"]["message"])));
     for run in facts["runs_open"].as_array().into_iter().flatten() {
-        let (id, verb, state) = (plain(&run["id"]), plain(&run["verb"]), plain(&run["state"]));
+        let (id, verb, state) = (plain(&run["id"]), plain(&run["verb"]), word(&run["state"], out.lang, OpenState::text));
         out.say(&text!("Corrida abierta: {verb} {state} ({id})", "Open run: {verb} {state} ({id})"));
     }
 }

@@ -17,7 +17,7 @@ impl Config {
             std::io::ErrorKind::NotFound => {
                 let shown = path.display();
                 Failure::invalid("config_missing", text!("no existe {shown}", "{shown} does not exist")).hint(text!(
-                    "créelo con relevo init, o indique la carpeta de la tienda con --store",
+                    "créelo con relevo init, o indique la carpeta de la sucursal con --store",
                     "create it with relevo init, or name the store's folder with --store"
                 ))
             }

@@ -25,7 +25,7 @@ const TEMPLATE: &str = r##"# relevo.toml: configuración de relevo en esta máqu
 # Las rutas relativas parten de esta carpeta / relative paths start at this folder.
 # En Windows escriba las rutas entre comillas simples / on Windows write paths in single quotes: 'C:\SierraDocs\Pdv'
 
-[store]                              # la tienda / the shop
+[store]                              # la sucursal / the shop
 id = "0001"                          # letras, cifras, _ y - / letters, digits, _ and -
 name = "Mi tienda"                   # el nombre que leen las personas / the name that people read
 
@@ -75,7 +75,7 @@ lock_wait = "10s"                    # espera a que termine un espejo / waits fo
 # [programs.pospdv]                  # el programa de caja / the till program
 # command = ['C:\SierraDocs\Pdv\PosPdv.exe']
 
-[tickets]                            # la tabla de ventas de la tienda / the store's table of sales
+[tickets]                            # la tabla de ventas de la sucursal / the store's table of sales
 table = "Ventas"
 key = "Folio"
 till = "Caja"

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::log::Log;
+use crate::text;
+use crate::text::Text;
 
 /// State of a run that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,17 @@ pub enum OpenState {
     Interrupted,
     /// A step after the point of no return does not succeed.
     Stuck,
+}
+
+impl OpenState {
+    /// For people.
+    pub fn text(self) -> Text {
+        match self {
+            OpenState::Running => text!("en marcha", "running"),
+            OpenState::Interrupted => text!("interrumpida", "interrupted"),
+            OpenState::Stuck => text!("atorada", "stuck"),
+        }
+    }
 }
 
 /// Verbs whose interrupted runs `resume` takes up. The others are simply run again and the old run is closed as abandoned.

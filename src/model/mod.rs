@@ -72,7 +72,7 @@ impl DatabaseState {
         match self {
             DatabaseState::Open => text!("abierta", "open"),
             DatabaseState::Standby => text!("en espera (recibe copias)", "standby (receives copies)"),
-            DatabaseState::Fenced => text!("cercada", "fenced"),
+            DatabaseState::Fenced => text!("separada", "fenced"),
             DatabaseState::Missing => text!("no hay base", "no database"),
             DatabaseState::Unknown => text!("no se sabe", "unknown"),
         }

@@ -4,6 +4,7 @@ use crate::error::{Exit, Failure};
 use crate::model::{DatabaseState, EpochRecord, Look, Program, Role, Side};
 use crate::plan::saga::refuse_open_intent;
 use crate::text;
+use crate::text::Text;
 
 /// What a launch is decided from.
 #[derive(Clone, Debug)]
@@ -137,13 +138,13 @@ fn till(facts: &LaunchFacts) -> LaunchPlan {
     if !look.serving || !look.answers() || record.awaiting_start {
         let side = record.holder;
         return LaunchPlan::Refuse(
-            Failure::refused(
-                "not_serving",
-                text!(
-                    "el servidor en servicio ({side}) todavía no atiende",
-                    "the server that holds the post ({side}) does not serve yet"
-                ),
-            )
+            Failure::refused("not_serving", {
+                let Text { es, en } = side.text();
+                Text {
+                    es: format!("el servidor en servicio ({es}) todavía no atiende"),
+                    en: format!("the server that holds the post ({en}) does not serve yet"),
+                }
+            })
             .hint(waits()),
         );
     }

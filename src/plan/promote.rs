@@ -151,7 +151,18 @@ pub fn promote(facts: &PromoteFacts) -> Result<Saga, Failure> {
             )));
         }
     } else if !facts.main_failed {
-        return Err(Failure::refused("main_answers", text!("el servidor principal respondió", "the main server answered")));
+        let why = if facts.main.serving {
+            text!("SvrPdv está atendiendo en el servidor principal", "SvrPdv is serving on the main server")
+        } else {
+            text!(
+                "el servidor principal responde, pero su base es de una época anterior a la que este equipo conoce",
+                "the main server answers, but its database is of an older epoch than this machine knows"
+            )
+        };
+        return Err(Failure::refused("main_answers", why).hint(text!(
+            "cierre SvrPdv y apague el servidor principal, y repita; conserve su base y llame a soporte",
+            "close SvrPdv and switch the main server off, then repeat; keep its database and call support"
+        )));
     }
     let reach = facts.reach.as_ref().ok_or_else(|| {
         Failure::refused("no_copy", text!("no hay copia de la que relevar", "there is no copy to promote from"))

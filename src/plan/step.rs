@@ -150,23 +150,22 @@ impl Step {
             Step::Record { record, .. } => {
                 let epoch = record.epoch;
                 match record.holder {
-                    Side::Main => text!(
-                        "asentar el acta: época {epoch}, servidor principal",
-                        "commit the record: epoch {epoch}, main server"
-                    ),
+                    Side::Main => {
+                        text!("registrar la época {epoch}: servidor principal", "commit the record: epoch {epoch}, main server")
+                    }
                     Side::Backup => {
                         text!(
-                            "asentar el acta: época {epoch}, servidor de respaldo",
+                            "registrar la época {epoch}: servidor de respaldo",
                             "commit the record: epoch {epoch}, backup server"
                         )
                     }
                 }
             }
             Step::Publish { side: Side::Main, .. } => {
-                text!("repetir el acta en el servidor principal", "repeat the record on the main server")
+                text!("repetir el registro de la época en el servidor principal", "repeat the record on the main server")
             }
             Step::Publish { side: Side::Backup, .. } => {
-                text!("repetir el acta en el servidor de respaldo", "repeat the record on the backup server")
+                text!("repetir el registro de la época en el servidor de respaldo", "repeat the record on the backup server")
             }
             Step::Remember { .. } => text!("recordar la época en este equipo", "remember the epoch on this machine"),
             Step::SaveTail { .. } => {

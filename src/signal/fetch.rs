@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Failure, Result};
 use crate::signal::text_file::Wrong;
 use crate::text;
+use crate::text::Text;
 use crate::world::{Label, World};
 
 /// What became of one file.
@@ -26,7 +27,7 @@ pub enum Fetched {
     /// Main's file is wrong; the last good copy stays.
     KeptBad {
         /// What is wrong with it.
-        why: String,
+        why: Text,
     },
     /// Main's file is older than what was copied last; it stays.
     KeptOlder,
@@ -53,7 +54,7 @@ pub fn fetch(
         Err(_) => return Ok((Fetched::KeptAway, since)),
     };
     if let Err(wrong) = check(&bytes) {
-        return Ok((Fetched::KeptBad { why: wrong.failure("signal_invalid", &source).message.en }, since));
+        return Ok((Fetched::KeptBad { why: wrong.failure("signal_invalid", &source).message }, since));
     }
     if std::fs::read(&own).is_ok_and(|old| old == bytes) {
         return Ok((Fetched::Same, Some(modified)));

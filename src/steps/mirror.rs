@@ -581,7 +581,14 @@ pub fn verify_target(store: &Store, name: &str, watch: &Watch) -> Result<Value> 
                     .write_file(Label::StateWrite, &path, &body)
                     .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
             }
-            Ok(_) => problems.push("the trial restore ended elsewhere".to_owned()),
+            Ok(_) => problems.push(
+                text!(
+                    "la restauración de prueba no llegó a la posición de la copia",
+                    "the trial restore did not end where its copy says"
+                )
+                .get(store.operator.lang)
+                .to_owned(),
+            ),
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) => problems.push(failure.message.get(store.operator.lang).to_owned()),
         }

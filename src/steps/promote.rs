@@ -58,7 +58,7 @@ fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {
         doubt,
         authorised: authorised.is_some() || (needs_word && run.is_planning()),
         accept_loss,
-        operating: if main.reachable { store.main.sessions()? } else { Vec::new() },
+        operating: if has_a_tail(&main) { store.main.sessions()? } else { Vec::new() },
         main,
         main_failed,
         backup,

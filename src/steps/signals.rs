@@ -15,6 +15,7 @@ use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
 use crate::steps::Context;
 use crate::store::Store;
 use crate::text;
+use crate::text::Text;
 use crate::world::Label;
 
 /// Accepts the bytes of a signal file or says what is wrong with them.
@@ -60,10 +61,10 @@ fn say(watch: &Watch, name: &str, outcome: &Fetched) {
             "{name}: el principal no está; se conserva la última copia buena",
             "{name}: main is away; the last good copy is kept"
         )),
-        Fetched::KeptBad { why } => watch.note(text!(
-            "{name} del principal no sirve; se conserva la última copia buena: {why}",
-            "main's {name} is not usable; the last good copy is kept: {why}"
-        )),
+        Fetched::KeptBad { why } => watch.note(Text {
+            es: format!("{name} del principal no sirve; se conserva la última copia buena: {}", why.es),
+            en: format!("main's {name} is not usable; the last good copy is kept: {}", why.en),
+        }),
         Fetched::KeptOlder => watch.note(text!(
             "{name} del principal es más viejo que el de aquí; se conserva",
             "main's {name} is older than the one here; it is kept"

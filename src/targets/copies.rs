@@ -307,7 +307,7 @@ impl Copies {
             return Err(text!("el manifiesto es de otra copia", "the manifest is that of another copy"));
         }
         if manifest.store != self.store {
-            return Err(text!("la copia es de otra tienda", "the copy is that of another store"));
+            return Err(text!("la copia es de otra sucursal", "the copy is that of another store"));
         }
         if manifest.object != self.content_object(name, manifest.encrypted) {
             return Err(text!("el manifiesto nombra otro objeto", "the manifest names another object"));
@@ -375,7 +375,7 @@ impl Copies {
             text!("el destino {target} ya tiene otra copia {name}", "target {target} already has another copy {name}"),
         )
         .hint(text!(
-            "revise con relevo target list si otra tienda o máquina usa el mismo destino y el mismo id",
+            "revise con relevo target list si otra sucursal u otro equipo usa el mismo destino y el mismo id",
             "look with relevo target list whether another store or machine uses the same target and the same id"
         ))
     }

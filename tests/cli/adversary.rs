@@ -264,3 +264,46 @@ fn a_spoiled_tail_is_saved_again_and_blocks_nobody() {
     let orphans = shop.json("caja", &["orphans"]).expect(0).json();
     assert_eq!(orphans["orphans"].as_array().unwrap().len(), 3, "{orphans}");
 }
+
+/// Main's disk is going: its epoch file is garbage. The caja takes over all the same, and main does not start.
+#[test]
+fn a_main_with_a_damaged_epoch_file_has_failed() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    std::fs::write(shop.path("main", "instance/relevo.epoch"), "\0\0\0").unwrap();
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(4);
+    assert_eq!(shop.status("caja")["main"]["state"], "unknown");
+    shop.json("caja", &["promote"]).expect(0);
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
+}
+
+/// Two people click at once: one promotes, the other is told who is at work; nobody is left half way.
+#[test]
+fn two_promotes_at_once() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    shop.main_off();
+    let mut other = shop.spawn("caja", &["promote"]);
+    let code = shop.json("caja", &["promote"]).code;
+    let codes = [code, other.wait().unwrap().code().unwrap()];
+    assert!(codes.contains(&0) && codes.iter().all(|c| [0, 4, 10].contains(c)), "{codes:?}");
+    let status = shop.status("caja");
+    assert_eq!((status["epoch"].as_u64(), &status["runs_open"]), (Some(2), &serde_json::json!([])), "{status}");
+}
+
+/// A promote that a clerk interrupts while it asks main leaves nothing behind.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_main_is_asked() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    shop.main_off();
+    let toml = shop.path("caja", "store/relevo.toml");
+    let text = std::fs::read_to_string(&toml).unwrap().replace("probe_for = \"100ms\"", "probe_for = \"30s\"");
+    std::fs::write(&toml, text).unwrap();
+    let mut child = shop.spawn("caja", &["promote"]);
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(10));
+    assert_eq!(shop.status("caja")["runs_open"], serde_json::json!([]));
+}

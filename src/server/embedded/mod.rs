@@ -184,7 +184,13 @@ impl DatabaseServer for Embedded {
         } else {
             Default::default()
         };
-        let record = self.record_of(state)?;
+        let (state, record) = match self.record_of(state) {
+            Ok(record) => (state, record),
+            // A main that cannot say which epoch it is in has failed: the caja must be able to take over from it, and its own
+            // launch finds no open database. Nothing is guessed about the backup: what it says stops main.
+            Err(_) if self.side == Side::Main => (DatabaseState::Unknown, None),
+            Err(failure) => return Err(failure),
+        };
         let position = match state {
             DatabaseState::Standby => standby.position,
             _ => pages::newest(&self.dir)

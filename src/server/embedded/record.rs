@@ -163,7 +163,7 @@ fn step_to(conn: &Connection, record: &EpochRecord) -> Result<Step> {
             "other_database",
             text!("la base es {here}, no {wanted}", "the database is {here}, not {wanted}"),
         )
-        .hint(text!("revise que la instancia sea la de esta tienda", "check that the instance is this store's")));
+        .hint(text!("revise que la instancia sea la de esta sucursal", "check that the instance is this store's")));
     }
     match read(conn)? {
         Some(there) if there.epoch > record.epoch => Err(higher(&there)),
@@ -238,7 +238,7 @@ fn identity_in(conn: &Connection, store: &str) -> Result<Option<DatabaseId>> {
         Some((_, owner)) => Err(Failure::invalid(
             "other_store",
             text!(
-                "la base es de la tienda «{owner}», no de «{store}»",
+                "la base es de la sucursal «{owner}», no de «{store}»",
                 "the database is of store \"{owner}\", not of \"{store}\""
             ),
         )
@@ -254,7 +254,10 @@ fn higher(there: &EpochRecord) -> Failure {
         "higher_epoch",
         text!("ya rige la época {epoch}, del servidor {holder}", "epoch {epoch}, held by {holder}, is already in force"),
     )
-    .hint(text!("consulte relevo status: otro servidor atiende la tienda", "see relevo status: another server serves the store"))
+    .hint(text!(
+        "consulte relevo status: otro servidor atiende la sucursal",
+        "see relevo status: another server serves the store"
+    ))
 }
 
 fn unreadable(what: &dyn std::fmt::Display) -> Failure {

@@ -150,12 +150,12 @@ fn refused() -> Failure {
     Failure::refused(
         "statement_refused",
         text!(
-            "esa instrucción no está permitida en la base de la tienda",
+            "esa instrucción no está permitida en la base de la sucursal",
             "that statement is not allowed on the store's database"
         ),
     )
     .hint(text!(
-        "se permite una sola instrucción SELECT, INSERT, UPDATE o DELETE sobre las tablas de la tienda; query solo lee",
+        "se permite una sola instrucción SELECT, INSERT, UPDATE o DELETE sobre las tablas de la sucursal; query solo lee",
         "one single SELECT, INSERT, UPDATE or DELETE on the store's tables is allowed; query only reads"
     ))
 }
