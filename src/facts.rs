@@ -16,7 +16,7 @@ use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
 use crate::store::Store;
 use crate::text;
 use crate::text::Text;
-use crate::world::read_if_there;
+use crate::world::{Label, read_if_there};
 
 /// The authorisation string's meaning. Unreadable = not authorised, with the reason.
 pub fn authorised(store: &Store) -> Result<Authorised> {
@@ -30,9 +30,21 @@ pub fn authorised(store: &Store) -> Result<Authorised> {
         }
         Authorisation::Query(query) => {
             let holder = store.server(store.highest_record()?.holder);
-            let rows = holder.query(query, &[], 1)?;
-            let first = rows.first().and_then(Value::as_object).and_then(|row| row.values().next()).cloned();
-            first.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+            let known = store.state.join("authorisation.txt");
+            match holder.query(query, &[], 1) {
+                Ok(rows) => {
+                    let first = rows.first().and_then(Value::as_object).and_then(|row| row.values().next()).cloned();
+                    let string = first.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+                    if std::fs::read_to_string(&known).map_or(true, |old| old != string)
+                        && let Err(error) = store.world.write_file(Label::StateWrite, &known, string.as_bytes())
+                    {
+                        tracing::warn!(%error, "authorisation.txt");
+                    }
+                    string
+                }
+                // On the bad day nobody can be asked: what the database said last holds (VecBak.txt limits it in time).
+                Err(failure) => std::fs::read_to_string(&known).map_err(|_| failure)?,
+            }
         }
     };
     Ok(parse(string.trim()))

@@ -1,5 +1,7 @@
 //! The one test binary: linking SQLite and Rhai once keeps the gate short. tests/repo.rs fails if a file is not listed here.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking; clippy.toml knows test functions only, not their helpers")]
+
 mod cli;
 mod crash;
 mod harness;

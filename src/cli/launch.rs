@@ -128,7 +128,23 @@ fn take_main_post(run: &Run) -> Result<bool> {
         return Err(post::superseded(run, &record, fence)?);
     }
     store.hold_post(post);
+    lift_abandoned_fence(run)?;
     Ok(true)
+}
+
+/// A planned promote was taken back while main was out of reach: its fence stayed. Nobody announces or holds a higher epoch and the
+/// backup still follows, so the post is main's.
+fn lift_abandoned_fence(run: &Run) -> Result<()> {
+    let (main, backup) = (run.store.main.look()?, run.store.backup.look()?);
+    let ours = main.record.as_ref().is_none_or(|r| r.holder == Side::Main);
+    if main.state == DatabaseState::Fenced && ours && backup.state == DatabaseState::Standby && backup.intent.is_none() {
+        run.watch.note(text!(
+            "un relevo que se deshizo dejó cerrada BDPdv; se abre de nuevo",
+            "a promote that was taken back left the database closed; it is opened again"
+        ));
+        run.step(Step::Open { side: Side::Main })?;
+    }
+    Ok(())
 }
 
 /// What was decided before the script may have changed meanwhile: asks again, then starts.

@@ -9,6 +9,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::journal::recover::RESUMABLE;
 use crate::model::RunId;
 use crate::script::Bundle;
+use crate::steps::locks;
 use crate::steps::run::Run;
 use crate::store::Store;
 use crate::text;
@@ -61,6 +62,7 @@ fn resume(session: &Session, store: &Arc<Store>, id: RunId) -> Result<Value> {
         .hint(text!("use: relevo {verb}", "use: relevo {verb}")));
     }
     if super::undo::is_being_undone(&log) {
+        let _locks = locks::for_role_change(store, "resume", &session.watch())?;
         return super::undo::go_back(&run, &log).map(|()| Value::Null);
     }
     let bundle = pinned(store, &log.bundle)?;

@@ -14,6 +14,7 @@ use crate::model::RunId;
 use crate::operator::Operator;
 use crate::progress::Watch;
 use crate::script::{self, Bundle, dispatch};
+use crate::steps::mirror;
 use crate::steps::run::Run;
 use crate::store::Store;
 use crate::text;
@@ -74,6 +75,10 @@ impl Session {
         let bundle = self.bundle(&store.dir)?;
         abandon(store, &self.watch(), verb)?;
         refuse_beside_open_role_change(store, verb)?;
+        mirror::catch_up_with_age(store);
+        if verb == "mirror" {
+            store.journal()?.prune_daily();
+        }
         store.journal()?.keep_bundle(bundle.hash, &bundle.to_json().to_string())?;
         let run = Run::begin(store.clone(), self.watch(), verb, args, Some(bundle.hash))?;
         Ok((Arc::new(run), bundle))
@@ -129,8 +134,10 @@ impl Session {
 
 /// Records how a run ended; a run that is interrupted or stuck stays open.
 pub fn close(run: &Run, outcome: Result<Value>) -> Result<Value> {
+    // Only role changes are taken up again; the others are simply run again and leave nothing open.
+    let resumable = recover::RESUMABLE.contains(&run.log()?.verb.as_str());
     match &outcome {
-        Err(failure) if Run::stays_open(failure) => {
+        Err(failure) if Run::stays_open(failure) && (resumable || failure.kind == "journal") => {
             if run.is_recorded() {
                 run.flush()?;
             }

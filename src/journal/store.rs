@@ -174,7 +174,36 @@ impl Journal {
                  DELETE FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND id < '{limit}';
                  DELETE FROM bundle WHERE hash NOT IN (SELECT json_extract(body, '$.bundle') FROM event WHERE seq=0 AND json_extract(body, '$.bundle') IS NOT NULL);"
             ))
-            .map_err(|e| broken(&self.path, &e.to_string()))
+            .map_err(|e| broken(&self.path, &e.to_string()))?;
+        let known = |id: &str| {
+            connection.query_row("SELECT 1 FROM run WHERE id=?1", [id], |_| Ok(())).optional().map_or(true, |row| row.is_some())
+        };
+        for entry in std::fs::read_dir(&self.locks).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(id) = name.strip_suffix(".lock")
+                && id < limit.as_str()
+                && !known(id)
+            {
+                let _ = std::fs::remove_file(entry.path()); // an old lock of a run that is gone; the next pruning finds it again
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Journal::prune`], at most once a day. What it cannot do today it does tomorrow.
+    pub fn prune_daily(&self) {
+        let stamp = self.locks.join("pruned");
+        let today = self.world.now().date().to_string();
+        if std::fs::read_to_string(&stamp).is_ok_and(|day| day == today) {
+            return;
+        }
+        if let Err(error) = self.prune().and_then(|()| {
+            self.world
+                .write_file(Label::StateWrite, &stamp, today.as_bytes())
+                .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &stamp, &e))
+        }) {
+            tracing::warn!(?error, "pruning");
+        }
     }
 
     fn connection(&self) -> Result<std::sync::MutexGuard<'_, Connection>> {

@@ -2,6 +2,7 @@
 
 use crate::error::{Exit, Failure};
 use crate::model::{DatabaseState, EpochRecord, Look, Program, Role, Side};
+use crate::plan::saga::refuse_open_intent;
 use crate::text;
 
 /// What a launch is decided from.
@@ -109,6 +110,12 @@ fn till(facts: &LaunchFacts) -> LaunchPlan {
         Side::Backup => &facts.backup,
     };
     let waits = || text!("espere a que le indiquen que puede operar", "wait until told that you may operate");
+    if facts.role == Role::Backup
+        && !look.serving
+        && let Err(failure) = refuse_open_intent(&facts.backup, None)
+    {
+        return LaunchPlan::Refuse(failure);
+    }
     if facts.role == Role::Backup && record.holder == Side::Main && !facts.main.answers() && !facts.main.serving {
         return LaunchPlan::Offer;
     }

@@ -93,6 +93,8 @@ pub struct MirrorFacts<'a> {
     pub epoch: Epoch,
     /// Does the server know its pages at this position?
     pub can_continue: &'a dyn Fn(&Position) -> bool,
+    /// The highest number that a copy of this epoch is known to have had elsewhere.
+    pub used: u64,
     /// Increments after which a new chain begins.
     pub max_increments: u64,
     /// A full copy was asked for.
@@ -105,7 +107,7 @@ pub fn mirror(facts: &MirrorFacts) -> MirrorPlan {
     let names: Vec<(Epoch, u64, CopyKind)> = facts.damaged.iter().filter_map(|(name, _)| parse_name(name)).collect();
     // Damaged and tail names count too: a number is never used twice.
     let seen = of_epoch.iter().map(|c| c.manifest.sequence).chain(names.iter().filter(|n| n.0 == facts.epoch).map(|n| n.1));
-    let sequence = seen.max().unwrap_or(0) + 1;
+    let sequence = seen.max().unwrap_or(0).max(facts.used) + 1;
     let seed = |reason| MirrorPlan::Seed { sequence, reason };
     if facts.full {
         return seed(Reason::Asked);
@@ -153,6 +155,7 @@ mod tests {
             database: DB,
             epoch,
             can_continue: &can_continue,
+            used: 0,
             max_increments: max,
             full,
         }) {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::model::{DatabaseState, Epoch, EpochRecord, Intent, Position, Role, RunId, Side};
 use crate::model::{FolioRule, Look, Session};
-use crate::plan::saga::Saga;
+use crate::plan::saga::{Saga, refuse_open_intent};
 use crate::plan::step::Step;
 use crate::text;
 use crate::text::Text;
@@ -52,8 +52,8 @@ pub struct PromoteFacts {
 pub struct Reach {
     /// The position.
     pub position: Position,
-    /// Age of its copy, seconds.
-    pub age_s: u64,
+    /// Age of its copy, seconds; `None`: its copy is on no target that can be read.
+    pub age_s: Option<u64>,
     /// Highest folio it holds.
     pub last_folio: Option<i64>,
 }
@@ -72,8 +72,8 @@ pub struct TillsKnow {
 /// What an unplanned promote loses for now (the tickets lie on the old main's disk).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
-    /// Age of the copy, seconds.
-    pub age_s: u64,
+    /// Age of the copy, seconds; `None`: unknown.
+    pub age_s: Option<u64>,
     /// Tickets that the copy does not hold; `None`: no till reports.
     pub tickets: Option<u64>,
     /// `tickets` counts every till.
@@ -85,20 +85,24 @@ pub struct Loss {
 impl Loss {
     /// One sentence for people.
     pub fn describe(&self) -> Text {
-        let age = self.age_s;
-        match (self.tickets, self.exact) {
+        let age = match self.age_s {
+            Some(age) => text!("la copia tiene {age} s", "the copy is {age} s old"),
+            None => text!("no se sabe qué edad tiene la copia", "the age of the copy is unknown"),
+        };
+        let missing = match (self.tickets, self.exact) {
             (Some(n), true) => {
-                text!("la copia tiene {age} s; le faltan {n} tickets", "the copy is {age} s old; {n} tickets are not in it")
+                text!("le faltan {n} tickets", "{n} tickets are not in it")
             }
             (Some(n), false) => text!(
-                "la copia tiene {age} s; le faltan al menos {n} tickets (estimación: no todas las cajas reportan)",
-                "the copy is {age} s old; at least {n} tickets are not in it (estimate: not every till reports)"
+                "le faltan al menos {n} tickets (estimación: no todas las cajas reportan)",
+                "at least {n} tickets are not in it (estimate: not every till reports)"
             ),
             (None, _) => text!(
-                "la copia tiene {age} s; no se sabe cuántos tickets le faltan (ninguna caja reporta)",
-                "the copy is {age} s old; it is unknown how many tickets are not in it (no till reports)"
+                "no se sabe cuántos tickets le faltan (ninguna caja reporta)",
+                "it is unknown how many tickets are not in it (no till reports)"
             ),
-        }
+        };
+        Text { es: format!("{}; {}", age.es, missing.es), en: format!("{}; {}", age.en, missing.en) }
     }
 }
 
@@ -123,17 +127,7 @@ pub fn promote(facts: &PromoteFacts) -> Result<Saga, Failure> {
         )
         .hint(text!("inicie la caja: relevo launch --program pospdv", "start the till: relevo launch --program pospdv")));
     }
-    if let Some(intent) = &facts.backup.intent
-        && intent.run != facts.run
-    {
-        let run = intent.run;
-        return Err(Failure::new(
-            Exit::Interrupted,
-            "role_change_open",
-            text!("la corrida {run} quedó a medias", "run {run} is unfinished"),
-        )
-        .hint(text!("termínela con: relevo resume", "finish it with: relevo resume")));
-    }
+    refuse_open_intent(&facts.backup, Some(facts.run))?;
     if let Some(doubt) = &facts.doubt
         && !facts.authorised
     {
@@ -191,8 +185,13 @@ fn is_planned(facts: &PromoteFacts, record: &EpochRecord) -> bool {
 fn accept(facts: &PromoteFacts, reach: &Reach, loss: &Loss) -> Result<(), Failure> {
     let reason = if let Some(gap) = facts.gaps.first() {
         Some(("gap", gap.clone()))
-    } else if reach.age_s > facts.max_age_s {
-        let (age, limit) = (reach.age_s, facts.max_age_s);
+    } else if reach.age_s.is_none() {
+        Some((
+            "unknown",
+            text!("la copia que tiene el respaldo no está en ningún destino", "the copy that the standby has is on no target"),
+        ))
+    } else if let Some(age) = reach.age_s.filter(|age| *age > facts.max_age_s) {
+        let limit = facts.max_age_s;
         Some((
             "old",
             text!("la copia tiene {age} s y el límite es {limit} s", "the copy is {age} s old and the limit is {limit} s"),

@@ -1,9 +1,9 @@
 //! Restore: the five steps of the procedure (docs/procedure.md, row 12) in order. The caller has the role-change locks and asked both servers.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::model::{DatabaseState, EpochRecord, Intent, Program, Role, RunId, Side};
 use crate::model::{Look, Session};
-use crate::plan::saga::Saga;
+use crate::plan::saga::{Saga, refuse_open_intent};
 use crate::plan::step::Step;
 use crate::text;
 
@@ -47,17 +47,7 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
             .hint(text!("vea el estado con: relevo status", "see the state with: relevo status")));
         }
     };
-    if let Some(intent) = &facts.backup.intent
-        && intent.run != facts.run
-    {
-        let run = intent.run;
-        return Err(Failure::new(
-            Exit::Interrupted,
-            "role_change_open",
-            text!("la corrida {run} quedó a medias", "run {run} is unfinished"),
-        )
-        .hint(text!("termínela con: relevo resume", "finish it with: relevo resume")));
-    }
+    refuse_open_intent(&facts.backup, Some(facts.run))?;
     if !facts.main.reachable {
         let instance = &facts.main.instance;
         return Err(Failure::refused(
@@ -94,7 +84,8 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
     let new =
         EpochRecord { database: record.database, epoch: next, holder: Side::Main, run: Some(facts.run), awaiting_start: true };
     let had = facts.main.state != DatabaseState::Missing;
-    let keep = format!("{}.antes-de-e{}", facts.database, next.0);
+    // Without an old database nothing is kept; an empty name says so to the step, which then can tell that it is done.
+    let keep = if had { format!("{}.antes-de-e{}", facts.database, next.0) } else { String::new() };
     let mut because = vec![text!(
         "el respaldo tiene la época {}; nadie opera; el principal responde",
         "the backup holds epoch {}; nobody operates; main can be reached",

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Exit, Failure};
+use crate::model::{Look, RunId};
+
 use crate::plan::step::{Step, Undo};
+use crate::text;
 use crate::text::{Lang, Text};
 
 /// A plan of promote or restore.
@@ -39,5 +43,24 @@ impl Saga {
             out.push_str(&format!("{:>2}. {}{note}\n", index + 1, step.describe().get(lang)));
         }
         out
+    }
+}
+
+/// Another run's role change is announced at the backup: it is finished or taken back before anything else begins.
+pub fn refuse_open_intent(backup: &Look, own: Option<RunId>) -> Result<(), Failure> {
+    match &backup.intent {
+        Some(intent) if Some(intent.run) != own => {
+            let run = intent.run;
+            Err(Failure::new(
+                Exit::Interrupted,
+                "role_change_open",
+                text!("hay un cambio de papel sin terminar (corrida {run})", "a role change is unfinished (run {run})"),
+            )
+            .hint(text!(
+                "en la caja/servidor: relevo resume para terminarlo, o relevo undo {run}",
+                "on the caja/servidor: relevo resume to finish it, or relevo undo {run}"
+            )))
+        }
+        _ => Ok(()),
     }
 }

@@ -179,6 +179,7 @@ impl Step {
                 text!("copiar BDPdv al servidor principal y verificarla", "copy the database to the main server and verify it")
             }
             Step::ProveNobody => text!("verificar que nadie opera", "prove that nobody operates"),
+            Step::Place { keep } if keep.is_empty() => text!("adjuntar la BDPdv recibida", "attach the received database"),
             Step::Place { keep } => {
                 text!(
                     "guardar la BDPdv anterior como {keep} y adjuntar la nueva",

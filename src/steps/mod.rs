@@ -77,6 +77,14 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
     }
 }
 
+/// What a step would find and do, for `--plan`; refusals come out as they would.
+pub fn preview(store: &Store, step: &Step) -> Result<Vec<crate::text::Text>> {
+    match step {
+        Step::Mirror { full, target, .. } => mirror::preview(store, *full, target.as_deref()),
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// Takes a step back, as far as it was done. Only called for steps whose [`Step::undo`] says *restores*.
 pub fn undo(cx: &Context, step: &Step) -> Result<()> {
     let store = cx.store;

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::error::{Exit, Failure, Result};
-use crate::model::{DatabaseState, EpochRecord, Side};
+use crate::model::{DatabaseState, EpochRecord, Program, Side};
 use crate::plan::step::Step;
+use crate::steps::programs;
 use crate::steps::run::Run;
 use crate::text;
 
@@ -30,9 +31,27 @@ pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failur
         );
         return Ok(refusal);
     }
+    // Even where it cannot be closed now, and the other server is out of sight tomorrow: this epoch is over here.
+    if run.store.remembered()?.is_none_or(|known| known.epoch < epoch) {
+        run.step(Step::Remember { record: higher.clone() })?;
+    }
     let state = run.store.main.look()?.state;
-    if state == DatabaseState::Open {
-        run.step(Step::Fence { side: Side::Main, undo: false })?;
+    if programs::alive(&run.store, Program::Svrpdv)?.is_some() {
+        // It was started while the higher epoch was out of sight.
+        run.step(Step::StopProgram { program: Program::Svrpdv })?;
+    }
+    if state == DatabaseState::Open
+        && let Err(failure) = run.step(Step::Fence { side: Side::Main, undo: false })
+    {
+        if Run::stays_open(&failure) {
+            return Err(failure);
+        }
+        refusal.message.es.push_str(&format!("; su BDPdv sigue abierta: {}", failure.message.es));
+        refusal.message.en.push_str(&format!("; its database is still open: {}", failure.message.en));
+        return Ok(refusal.hint(text!(
+            "cierre PosPdv en esos equipos y repita: relevo launch --program svrpdv",
+            "close PosPdv on those machines, then repeat: relevo launch --program svrpdv"
+        )));
     }
     if matches!(state, DatabaseState::Open | DatabaseState::Fenced) {
         match run.step(Step::SaveTail { run: run.id }) {

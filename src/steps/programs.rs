@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::config::ProgramSection;
 use crate::error::{Exit, Failure, Result, Retry};
 use crate::model::{DatabaseState, EpochRecord, Program, Side};
+use crate::plan::launch::superseded;
 use crate::steps::{Context, own_side};
 use crate::store::Store;
 use crate::text;
@@ -35,6 +36,7 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
     let Some(post) = store.take_post(side)? else {
         return Ok(json!({ "started": false, "pid": null }));
     };
+    not_superseded(store, side)?;
     let section = section(store, program)?;
     let command = expand(store, section, side, &record);
     let (gate, server) = (post.gate, post.server);
@@ -107,7 +109,34 @@ fn may_serve(store: &Store) -> Result<(Side, EpochRecord)> {
             text!("BDPdv no está abierta aquí ({state})", "the database is not open here ({state})"),
         ));
     }
+    if record.awaiting_start {
+        return Err(Failure::refused(
+            "awaiting_start",
+            text!("el principal fue restaurado y falta iniciarlo", "main was restored and is still to be started"),
+        )
+        .hint(text!("use: relevo launch --program svrpdv", "use: relevo launch --program svrpdv")));
+    }
     Ok((side, record))
+}
+
+/// Asked while the post is ours: a role change that is announced from now on sees that main serves.
+fn not_superseded(store: &Store, side: Side) -> Result<()> {
+    if side != Side::Main {
+        return Ok(());
+    }
+    let Some((higher, _)) = superseded(&store.main.look()?, &store.backup.look()?, store.remembered()?.as_ref()) else {
+        return Ok(());
+    };
+    let epoch = higher.epoch;
+    Err(Failure::new(
+        Exit::OtherHolder,
+        "superseded",
+        text!(
+            "otro servidor tiene o va a tener la época {epoch}: este servidor no debe atender",
+            "another server holds, or is about to hold, epoch {epoch}: this server must not serve"
+        ),
+    )
+    .hint(text!("vea: relevo status", "see: relevo status")))
 }
 
 fn wait_ready(store: &Store, side: Side, section: &ProgramSection, process: &ProcessId) -> Result<()> {

@@ -48,7 +48,7 @@ fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {
     let backup = store.backup.look()?;
     let (reach, gaps) = mirror::reach(store, &backup)?;
     let doubt = facts::licence_doubt(store)?;
-    let too_old = reach.as_ref().is_none_or(|r| r.age_s > store.config.max_age().as_secs());
+    let too_old = reach.as_ref().is_none_or(|r| r.age_s.is_none_or(|age| age > store.config.max_age().as_secs()));
     let needs_word = doubt.is_some() || (accept_loss.is_some() && !main.answers() && (too_old || !gaps.is_empty()));
     let authorised = if needs_word && !run.is_planning() { authorise(store, accept_loss.as_deref())? } else { None };
     let facts = PromoteFacts {

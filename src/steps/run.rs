@@ -9,13 +9,14 @@ use crate::error::{Exit, Failure, Result};
 use crate::journal::event::{Ending, Event, StepState};
 use crate::journal::log::Log;
 use crate::journal::replay::{self, Found};
-use crate::model::{Hash, RunId};
+use crate::model::{Hash, RunId, Side};
 use crate::plan::saga::Saga;
 use crate::plan::step::{Step, Undo};
 use crate::progress::Watch;
 use crate::steps::{self, Context};
 use crate::store::Store;
 use crate::text;
+use crate::text::Text;
 use crate::world::Lock;
 
 /// Kinds of failure that are never a step's outcome: the run stops and stays open.
@@ -113,7 +114,8 @@ impl Run {
             Found::Uncertain(_) => {}
             Found::Nothing => {
                 if self.planning {
-                    return Err(plan_stop(&serde_json::json!({ "step": step, "text": step.describe() })));
+                    let detail = steps::preview(&self.store, &step)?;
+                    return Err(plan_stop(&serde_json::json!({ "step": step, "text": step.describe(), "detail": detail })));
                 }
                 self.watch.check()?;
                 self.started(&path, &name, args, None)?;
@@ -158,15 +160,23 @@ impl Run {
     }
 
     fn forward(&self, path: &str, saga: &Saga, resumed: bool) -> Result<Value> {
-        if resumed {
-            if let Some(failure) = self.asked_again(path, saga)? {
-                return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
-            }
+        if resumed && let Some(failure) = self.asked_again(path, saga)? {
+            return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
         }
         for (index, step) in saga.steps.iter().enumerate() {
             let child = child_path(path, index);
             match self.child(path, index)? {
-                Some(StepState::Succeeded(_)) => continue,
+                Some(StepState::Succeeded(_)) => {
+                    // Main's own launch may have closed it again meanwhile, if it could not see the announcement.
+                    if resumed
+                        && matches!(step, Step::Open { .. })
+                        && !self.has_succeeded(path, saga.point)?
+                        && let Err(failure) = steps::apply(&self.context(&child), step)
+                    {
+                        return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
+                    }
+                    continue;
+                }
                 Some(_) => {}
                 None => {
                     self.watch.check()?;
@@ -193,15 +203,26 @@ impl Run {
     }
 
     /// What was true before the crash may not be true now. Before the point of no return every check is made again; beyond it
-    /// only whether main serves against us; once the announcement is taken away main may serve again by right.
+    /// only whether main serves against us. Once the removal of the announcement has begun, or main's own database says that the
+    /// post is given back to it, main may serve by right.
     fn asked_again(&self, path: &str, saga: &Saga) -> Result<Option<Failure>> {
         let over = saga.steps.iter().position(|s| *s == Step::RemoveIntent);
         if let Some(index) = over
-            && matches!(self.child(path, index)?, Some(StepState::Succeeded(_)))
+            && self.child(path, index)?.is_some()
         {
             return Ok(None);
         }
         if self.child(path, saga.point)?.is_some() {
+            if let Some(Step::Record { side: Side::Main, record, .. }) = saga.steps.get(saga.point)
+                && self
+                    .store
+                    .main
+                    .look()?
+                    .record
+                    .is_some_and(|r| (r.epoch, r.holder, r.run) == (record.epoch, record.holder, record.run))
+            {
+                return Ok(None);
+            }
             return Ok(steps::apply(&self.context(path), &Step::AskMain { planned: true }).err());
         }
         for (index, step) in saga.steps.iter().enumerate().filter(|(_, s)| s.is_check()) {
@@ -272,7 +293,7 @@ impl Run {
                 self.inner()?.note(Event::UndoFailed { path: path.to_owned(), failure: failure.clone() })?;
                 self.inner()?.note(Event::Stuck { failure: failure.clone() })?;
                 self.flush()?;
-                Err(stuck(self.id, failure))
+                Err(stuck_undoing(self.id, failure))
             }
         }
     }
@@ -366,6 +387,10 @@ impl Run {
         })
     }
 
+    fn has_succeeded(&self, path: &str, index: usize) -> Result<bool> {
+        Ok(matches!(self.child(path, index)?, Some(StepState::Succeeded(_))))
+    }
+
     fn child(&self, path: &str, index: usize) -> Result<Option<StepState>> {
         Ok(self.inner()?.log.steps.get(&child_path(path, index)).map(|s| s.state.clone()))
     }
@@ -447,10 +472,31 @@ fn plan_stop(plan: &Value) -> Failure {
 }
 
 fn stuck(run: RunId, failure: Failure) -> Failure {
-    let hint = text!(
-        "la corrida {run} pasó el punto sin retorno; corrija la causa y use: relevo resume",
-        "run {run} is beyond the point of no return; remove the cause, then: relevo resume"
-    );
+    needs_a_person(
+        failure,
+        text!(
+            "la corrida {run} pasó el punto sin retorno; corrija la causa y use: relevo resume",
+            "run {run} is beyond the point of no return; remove the cause, then: relevo resume"
+        ),
+    )
+}
+
+fn stuck_undoing(run: RunId, failure: Failure) -> Failure {
+    needs_a_person(
+        failure,
+        text!(
+            "la corrida {run} se estaba deshaciendo; corrija la causa y use: relevo resume",
+            "run {run} was being taken back; remove the cause, then: relevo resume"
+        ),
+    )
+}
+
+/// The failure's own hint says how to remove the cause: it stays, before what to do then.
+fn needs_a_person(failure: Failure, then: Text) -> Failure {
+    let hint = match &failure.hint {
+        Some(own) => Text { es: format!("{}. {}", own.es, then.es), en: format!("{}. {}", own.en, then.en) },
+        None => then,
+    };
     let mut stuck = failure.ending(Exit::Stuck).hint(hint);
     stuck.message.es = format!("atorado, necesita a una persona: {}", stuck.message.es);
     stuck.message.en = format!("stuck, needs a person: {}", stuck.message.en);

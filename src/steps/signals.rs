@@ -17,6 +17,9 @@ use crate::store::Store;
 use crate::text;
 use crate::world::Label;
 
+/// Accepts the bytes of a signal file or says what is wrong with them.
+type Check = fn(&[u8]) -> Result<(), crate::signal::text_file::Wrong>;
+
 /// SvrBak.txt and VecBak.txt from main; says so where the last good copy had to stay.
 pub fn fetch(cx: &Context) -> Result<Value> {
     let store = cx.store;
@@ -28,8 +31,7 @@ pub fn fetch(cx: &Context) -> Result<Value> {
     let mut since: Value = std::fs::read(&memory).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_else(|| json!({}));
     let before = since.clone();
     let (mut copied, mut kept) = (false, false);
-    let checks: [(&str, fn(&[u8]) -> Result<(), crate::signal::text_file::Wrong>); 2] =
-        [(SVRBAK, |b| svrbak::parse(b).map(|_| ())), (VECBAK, |b| vecbak::parse(b).map(|_| ()))];
+    let checks: [(&str, Check); 2] = [(SVRBAK, |b| svrbak::parse(b).map(|_| ())), (VECBAK, |b| vecbak::parse(b).map(|_| ()))];
     for (name, check) in checks {
         let known = since[name].as_u64().map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
         let (outcome, modified) = fetch_one(store.world.as_ref(), from, to, name, check, known)?;

@@ -9,10 +9,9 @@ use crate::error::{Failure, Result};
 use crate::model::{CopyKind, DatabaseState, Epoch, EpochRecord, Ticket, TicketKey, copy_name};
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
-use crate::server::port::Part;
-use crate::steps::{Context, promote};
+use crate::steps::{Context, mirror, promote};
 use crate::store::Store;
-use crate::targets::copies::{Copies, Draft, Streamed};
+use crate::targets::copies::{Copies, Draft};
 use crate::text;
 use crate::text::Text;
 
@@ -36,37 +35,65 @@ pub fn save(cx: &Context, main: &dyn DatabaseServer, holder: &dyn DatabaseServer
     let store = cx.store;
     let look = main.look()?;
     let ended = ended_epoch(store, look.record.as_ref())?;
-    let name = copy_name(ended, 0, CopyKind::Tail);
-    let [first, others @ ..] = store.copies.as_slice() else {
-        return Err(Failure::invalid(
-            "no_target",
-            text!("no hay destinos donde guardar la cola", "there are no targets to save the tail on"),
-        ));
+    let (lines, orphans) = match look.state {
+        DatabaseState::Missing => gap_lines(store, holder)?,
+        _ => orphan_lines(main, holder)?,
     };
-    let orphans = match first.get_lines(&name)? {
-        Some(lines) => lines.iter().filter(|line| is_ticket(line)).count(),
-        None => {
-            let (lines, count) = match look.state {
-                DatabaseState::Missing => gap_lines(store, holder)?,
-                _ => orphan_lines(main, holder)?,
-            };
-            first.put_lines(&name, &lines)?;
-            count
-        }
-    };
-    if look.state != DatabaseState::Missing && !first.list()?.copies.iter().any(|l| l.manifest.name == name) {
-        put_whole(store, first, main, &name, ended, look.record.as_ref(), cx.watch)?;
+    let targets: Vec<&Copies> = store.copies.iter().collect();
+    let first = mirror::first_in_reach(&targets)?;
+    let reached: Vec<&Copies> = targets.into_iter().filter(|copies| copies.list().is_ok()).collect();
+    let (name, number, holding) = name_for(&reached, ended, &lines)?;
+    let first = holding.unwrap_or(first);
+    if holding.is_none() {
+        first.put_lines(&name, &lines)?;
     }
-    let listing = first.list()?;
-    for other in others {
-        if let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) {
-            first.copy_to(other, listed)?;
-        }
-        if let Some(lines) = first.get_lines(&name)?.filter(|_| matches!(other.get_lines(&name), Ok(None))) {
-            other.put_lines(&name, &lines)?;
+    if look.state != DatabaseState::Missing && !first.list()?.copies.iter().any(|l| l.manifest.name == name) {
+        put_whole(store, first, main, (&name, number), ended, look.record.as_ref(), cx.watch)?;
+    }
+    for other in store.copies.iter().filter(|other| other.name() != first.name()) {
+        if let Err(failure) = repeat(first, other, &name) {
+            cx.watch.note(failure.message); // one target has it; the next mirror puts it on the others
         }
     }
     Ok(json!({ "orphans": orphans, "tail": name }))
+}
+
+/// The tail that holds these lines already and where it lies, or the next free name: an old disk may show tickets that an earlier
+/// report of the same epoch had not, and nothing that was saved is ever replaced.
+fn name_for<'a>(reached: &[&'a Copies], ended: Epoch, lines: &[String]) -> Result<(String, u64, Option<&'a Copies>)> {
+    let keys_of = |lines: &[String]| -> HashSet<TicketKey> {
+        lines.iter().filter_map(|line| serde_json::from_str::<Ticket>(line).ok()).map(|t| t.key).collect()
+    };
+    let wanted = keys_of(lines);
+    for number in 0.. {
+        let name = copy_name(ended, number, CopyKind::Tail);
+        let mut taken = false;
+        for copies in reached {
+            let whole_is_damaged = copies.list()?.damaged.iter().any(|d| d.name == name);
+            match copies.get_lines(&name) {
+                Ok(None) if !whole_is_damaged => continue,
+                Ok(Some(saved)) if !whole_is_damaged && wanted.is_subset(&keys_of(&saved)) => {
+                    return Ok((name, number, Some(copies)));
+                }
+                _ => taken = true, // a damaged one stays as it is, for a person to look at
+            }
+        }
+        if !taken {
+            return Ok((name, number, None));
+        }
+    }
+    unreachable!("the numbers never end")
+}
+
+/// Puts a saved tail on another target as well.
+fn repeat(first: &Copies, other: &Copies, name: &str) -> Result<()> {
+    if let Some(listed) = first.list()?.copies.iter().find(|l| l.manifest.name == *name) {
+        first.copy_to(other, listed)?;
+    }
+    match (first.get_lines(name)?, other.get_lines(name)?) {
+        (Some(lines), None) => other.put_lines(name, &lines),
+        _ => Ok(()),
+    }
 }
 
 /// The epoch that main held last: the one before the holder's.
@@ -116,16 +143,12 @@ fn line(ticket: &Ticket) -> String {
     serde_json::to_string(ticket).unwrap_or_default()
 }
 
-fn is_ticket(line: &str) -> bool {
-    serde_json::from_str::<Ticket>(line).is_ok()
-}
-
 /// The whole old database, as a stock SQLite file.
 fn put_whole(
     store: &Store,
     copies: &Copies,
     main: &dyn DatabaseServer,
-    name: &str,
+    (name, number): (&str, u64),
     epoch: Epoch,
     record: Option<&EpochRecord>,
     watch: &Watch,
@@ -139,7 +162,7 @@ fn put_whole(
         name: name.to_owned(),
         database,
         epoch,
-        sequence: 0,
+        sequence: number,
         kind: CopyKind::Tail,
         engine: "embedded".to_owned(),
         engine_version: "1".to_owned(),
@@ -148,17 +171,7 @@ fn put_whole(
         previous: None,
         reason: Some("tail".to_owned()),
     };
-    let listed = copies.put(draft, &mut |out| {
-        let mut sink = |part: Part<'_>| match part {
-            Part::Change(_) => Ok(true),
-            Part::Bytes(bytes) => out.write_all(bytes).map(|()| true).map_err(|e| {
-                Failure::failed("target_unavailable", text!("no se pudo escribir en el destino", "could not write to the target"))
-                    .cause(e)
-            }),
-        };
-        let scanned = main.scan(None, &record, 0, &mut sink, watch)?;
-        Ok(scanned.map(|s| Streamed { to: s.to, last_folio: s.last_folio }))
-    })?;
+    let listed = copies.put(draft, &mut |out| mirror::stream(main, None, &record, number, out, watch))?;
     match listed {
         Some(listed) => copies.verify(&listed.manifest, watch),
         None => Err(Failure::failed("tail_empty", text!("no hubo nada que guardar", "there was nothing to save"))),
@@ -168,19 +181,41 @@ fn put_whole(
 /// The tails on the targets of this machine.
 pub fn list(store: &Store) -> Result<Vec<Tail>> {
     let mut tails: Vec<Tail> = Vec::new();
+    let (mut read, mut trouble) = (0, None);
     for copies in &store.copies {
-        for name in copies.line_names()? {
-            if tails.iter().any(|t| t.name == name) {
+        let names = match copies.line_names() {
+            Ok(names) => names,
+            Err(failure) => {
+                trouble = trouble.or(Some(failure));
                 continue;
             }
-            let Some(lines) = copies.get_lines(&name)? else { continue };
-            let orphans = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-            let gap = lines.first().and_then(|line| gap_text(&name, line));
+        };
+        read += 1;
+        for name in names {
+            let (lines, damage) = match copies.get_lines(&name) {
+                Ok(Some(lines)) => (lines, None),
+                Ok(None) => continue,
+                Err(failure) => (Vec::new(), Some(failure.message)),
+            };
+            let orphans = lines.iter().filter_map(|line| serde_json::from_str::<Ticket>(line).ok());
+            if let Some(known) = tails.iter_mut().find(|t| t.name == name) {
+                if damage.is_none() && known.orphans.is_empty() {
+                    known.gap = lines.first().and_then(|line| gap_text(&name, line));
+                }
+                let more: Vec<Ticket> = orphans.filter(|t| !known.orphans.iter().any(|k| k.key == t.key)).collect();
+                known.orphans.extend(more);
+                continue;
+            }
+            let orphans = orphans.collect();
+            let gap = damage.or_else(|| lines.first().and_then(|line| gap_text(&name, line)));
             let epoch = Epoch(name.get(1..7).and_then(|digits| digits.parse().ok()).unwrap_or(0));
             tails.push(Tail { name, epoch, orphans, gap });
         }
     }
-    Ok(tails)
+    match trouble {
+        Some(failure) if read == 0 => Err(failure),
+        _ => Ok(tails),
+    }
 }
 
 fn gap_text(name: &str, line: &str) -> Option<Text> {

@@ -90,3 +90,48 @@ fn a_damaged_copy_is_named_and_the_next_mirror_begins_a_new_chain() {
     let full = shop.json("main", &["mirror", "--full"]).expect(0).json();
     assert_eq!((full["kind"].as_str(), full["sequence"].as_u64()), (Some("full"), Some(2)), "{full}");
 }
+
+#[test]
+fn several_targets_get_every_copy_and_the_next_one_serves_when_one_is_lost() {
+    let shop = Shop::new();
+    for (machine, ..) in crate::harness::MACHINES {
+        let toml = shop.path(machine, "store/relevo.toml");
+        let text = std::fs::read_to_string(&toml).unwrap();
+        let second = shop.path("caja", "copias2");
+        let text = text.replace("targets = [\"local\"]", "targets = [\"local\", \"otro\"]");
+        std::fs::write(&toml, format!("{text}\n[targets.otro]\nkind = \"dir\"\npath = '{}'\n", second.display())).unwrap();
+    }
+    shop.json("main", &["mirror"]).expect(0);
+    shop.sell("main", "CAJA2", 2);
+    shop.json("main", &["mirror"]).expect(0);
+    let listed = shop.json("main", &["target", "list"]).expect(0).json();
+    let counts: Vec<usize> =
+        listed["targets"].as_array().unwrap().iter().map(|t| t["copies"].as_array().unwrap().len()).collect();
+    assert_eq!(counts, [2, 2]);
+    // the standby and the first target are lost: the second one is enough
+    std::fs::remove_dir_all(shop.path("caja", "copias")).unwrap();
+    std::fs::remove_dir_all(shop.path("caja", "instance")).unwrap();
+    std::fs::create_dir_all(shop.path("caja", "instance")).unwrap();
+    let applied = shop.json("caja", &["mirror"]).expect(0).json();
+    assert_eq!((applied["verified"].as_bool(), applied["sequence"].as_u64()), (Some(true), Some(2)), "{applied}");
+}
+
+#[test]
+fn the_cajas_next_verb_notes_the_age_of_what_main_applied() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    assert!(!shop.path("caja", "pdv/FecBak.txt").exists());
+    shop.json("caja", &["setup"]).expect(0);
+    assert!(shop.path("caja", "pdv/FecBak.txt").exists());
+}
+
+#[test]
+fn a_plan_says_which_copy_and_why() {
+    let shop = Shop::new();
+    let first = shop.say("main", "es", &["mirror", "--plan"]).expect(0);
+    assert!(first.out.contains("copia completa"), "{}", first.out);
+    shop.json("main", &["mirror"]).expect(0);
+    let second = shop.say("main", "en", &["mirror", "--plan"]).expect(0);
+    assert!(second.out.contains("increment 2"), "{}", second.out);
+    assert_eq!(shop.json("till2", &["mirror", "--plan"]).expect(4).kind(), "not_on_a_till");
+}

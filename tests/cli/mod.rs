@@ -1,9 +1,11 @@
 //! Every verb through the real binary.
 
+mod adversary;
 mod bad_input;
 mod launch;
 mod mirror;
 mod promote;
 mod restore;
 mod scripts;
+mod undo;
 mod verbs;

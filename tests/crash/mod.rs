@@ -115,6 +115,20 @@ const SCENARIOS: &[Scenario] = &[
         resumes: true,
     },
     Scenario {
+        name: "restore where the old disk never came back",
+        prepare: |shop| {
+            promoted(shop);
+            shop.main_on();
+            std::fs::remove_dir_all(shop.path("main", "instance")).unwrap();
+            std::fs::create_dir_all(shop.path("main", "instance")).unwrap();
+        },
+        start: |_| {},
+        machine: "caja",
+        verb: &["restore"],
+        code: 0,
+        resumes: true,
+    },
+    Scenario {
         name: "first start after a restore",
         prepare: |shop| {
             promoted(shop);

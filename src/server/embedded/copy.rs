@@ -24,6 +24,7 @@ pub const HEAD: usize = 20;
 pub type Sink<'a> = &'a mut dyn FnMut(Part<'_>) -> Result<bool>;
 
 /// Scans a snapshot; see `DatabaseServer::scan`. `last_folio` is read from the same snapshot by the caller.
+#[expect(clippy::too_many_arguments, reason = "what the port hands over, and where it happens")]
 pub fn scan(
     world: &dyn World,
     dir: &Path,

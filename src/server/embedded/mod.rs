@@ -196,7 +196,7 @@ impl DatabaseServer for Embedded {
     }
 
     fn identify(&self, store: &str) -> Result<DatabaseId> {
-        record::identify(&mut *self.open(true)?, self.world.as_ref(), store)
+        record::identify(&*self.open(true)?, self.world.as_ref(), store)
     }
 
     fn sessions(&self) -> Result<Vec<Session>> {
@@ -289,8 +289,8 @@ impl DatabaseServer for Embedded {
 
     fn record(&self, record: &EpochRecord, folio: Option<FolioRule>) -> Result<()> {
         let at = self.world.now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-        let mut connection = self.open(true)?;
-        record::commit(&mut connection, self.world.as_ref(), record, folio, &self.tickets, &at)?;
+        let connection = self.open(true)?;
+        record::commit(&connection, self.world.as_ref(), record, folio, &self.tickets, &at)?;
         drop(connection);
         record::publish(self.world.as_ref(), &self.dir, record)
     }
@@ -352,3 +352,6 @@ impl DatabaseServer for Embedded {
         sql::execute(&mut *self.open(true)?, statement, params)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ pub fn read_file(dir: &Path) -> Result<Option<EpochRecord>> {
 /// Replaces the file beside the database. Fails with `higher_epoch` where it already names a higher one.
 pub fn publish(world: &dyn World, dir: &Path, record: &EpochRecord) -> Result<()> {
     match read_file(dir)? {
-        Some(there) if there == *record => Ok(()),
+        Some(there) if there == *record || started(&there, record) => Ok(()),
         Some(there) if there.epoch > record.epoch => Err(higher(&there)),
         _ => write_json(world, Label::EpochFile, &dir.join(EPOCH_FILE), record),
     }
@@ -177,9 +177,17 @@ fn step_to(conn: &Connection, record: &EpochRecord) -> Result<Step> {
             .hint(text!("consulte relevo status", "see relevo status")))
         }
         Some(there) if there.epoch == record.epoch && there.awaiting_start == record.awaiting_start => Ok(Step::Nothing),
+        Some(there) if started(&there, record) => Ok(Step::Nothing),
         Some(there) if there.epoch == record.epoch => Ok(Step::Started),
         _ => Ok(Step::Begins),
     }
+}
+
+/// Main was started in this epoch: a restore that repeats its record does not make it wait again.
+fn started(there: &EpochRecord, record: &EpochRecord) -> bool {
+    (there.epoch, there.holder, there.run) == (record.epoch, record.holder, record.run)
+        && !there.awaiting_start
+        && record.awaiting_start
 }
 
 /// Moves the sequence past everything that the old holder may have issued.
