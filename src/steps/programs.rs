@@ -13,7 +13,7 @@ use crate::plan::launch::superseded;
 use crate::steps::{Context, own_side};
 use crate::store::Store;
 use crate::text;
-use crate::world::{Command, Label, ProcessId};
+use crate::world::{Command, Label, ProcessId, read_if_there};
 
 /// How long a started SvrPdv may take to hold its lock.
 const SERVE_WITHIN: Duration = Duration::from_secs(15);
@@ -76,7 +76,7 @@ pub fn stop(cx: &Context, program: Program) -> Result<Value> {
 pub fn alive(store: &Store, program: Program) -> Result<Option<ProcessId>> {
     let known = [info_path(store, program), served_by(store, program)];
     for path in known.into_iter().flatten() {
-        let process: Option<ProcessId> = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice(&b).ok());
+        let process: Option<ProcessId> = read_if_there(&path).ok().flatten().and_then(|b| serde_json::from_slice(&b).ok());
         if let Some(process) = process
             && store.world.is_alive(&process)
         {

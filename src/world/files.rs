@@ -119,8 +119,8 @@ pub(super) fn existing(path: &Path) -> io::Result<PathBuf> {
     Ok(found.unwrap_or(&absolute).to_owned())
 }
 
-/// Tries again, with growing pauses, while somebody holds the file.
-fn patiently<T>(mut change: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// Tries again, with growing pauses, while somebody holds the file, or it is just being replaced or removed (Windows).
+pub(super) fn patiently<T>(mut change: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let begin = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -132,9 +132,9 @@ fn patiently<T>(mut change: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// The bytes of a file that may be absent.
+/// The bytes of a file that may be absent, or be replaced this very moment.
 pub fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
+    match patiently(|| std::fs::read(path)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -144,7 +144,7 @@ pub fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Does somebody hold the lock of this file? A missing file is held by nobody. Looking takes a shared lock for a moment, so
 /// that two who look do not take each other for the holder; whoever takes the lock tries more than once.
 pub fn is_locked(path: &Path) -> io::Result<bool> {
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
+    let file = match patiently(|| OpenOptions::new().read(true).write(true).open(path)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
@@ -182,6 +182,21 @@ mod tests {
         assert_eq!(reading.join().unwrap(), "old");
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(names(path.parent().unwrap()), ["standby.json"]);
+    }
+
+    #[test]
+    fn readers_see_the_old_or_the_new_content_while_a_file_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("relevo.epoch");
+        replace(&path, b"0", Readers::Usual).unwrap();
+        let reading = {
+            let path = path.clone();
+            std::thread::spawn(move || (0..200).all(|_| read_if_there(&path).unwrap().is_some_and(|bytes| bytes.len() == 1)))
+        };
+        for round in 0..50 {
+            replace(&path, &[b'0' + round % 10], Readers::Usual).unwrap();
+        }
+        assert!(reading.join().unwrap());
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl World for Os {
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         files::create_folder(files::folder_of(path))?;
         // std's handles are not inherited by programs, hence the lock is not either.
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let file = files::patiently(open)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock::new(file, path.to_owned()))),
             Err(TryLockError::WouldBlock) => Ok(None),

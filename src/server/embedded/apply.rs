@@ -12,7 +12,7 @@ use crate::model::{CopyKind, CopyToApply, DatabaseState, Position, Side};
 use crate::progress::{Progress, Watch};
 use crate::text;
 use crate::text::Text;
-use crate::world::{Label, World};
+use crate::world::{Label, World, read_if_there};
 
 use super::copy::{HEAD, MAGIC};
 use super::pages::{self, BLOCK, PageTable, hash_page};
@@ -46,8 +46,8 @@ impl Place<'_> {
     /// What standby.json says; `None` where there is none.
     pub fn read(&self) -> Result<Option<Standby>> {
         let path = self.json();
-        match std::fs::read(&path) {
-            Ok(body) => serde_json::from_slice(&body).map(Some).map_err(|e| {
+        match read_if_there(&path) {
+            Ok(Some(body)) => serde_json::from_slice(&body).map(Some).map_err(|e| {
                 let shown = path.display();
                 Failure::failed(
                     "standby_unknown",
@@ -58,7 +58,7 @@ impl Place<'_> {
                 )
                 .cause(e)
             }),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Ok(None) => Ok(None),
             Err(e) => Err(Failure::io(text!("no se pudo leer", "could not read"), &path, &e)),
         }
     }

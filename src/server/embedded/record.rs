@@ -14,7 +14,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::model::{DatabaseId, Epoch, EpochRecord, FolioRule, Intent, RunId, Side};
 use crate::server::embedded::sql;
 use crate::text;
-use crate::world::{Label, Moment, World};
+use crate::world::{Label, Moment, World, read_if_there};
 
 const EPOCH_FILE: &str = "relevo.epoch";
 const INTENT_FILE: &str = "relevo.intent";
@@ -270,11 +270,8 @@ fn unreadable(what: &dyn std::fmt::Display) -> Failure {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::io(text!("no se pudo leer", "could not read"), path, &error)),
-    };
+    let read = read_if_there(path).map_err(|e| Failure::io(text!("no se pudo leer", "could not read"), path, &e))?;
+    let Some(bytes) = read else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
         let shown = path.display();
         Failure::invalid("record_file", text!("{shown} está dañado", "{shown} is damaged"))

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Failure, Result, Retry};
 use crate::model::Session;
 use crate::text;
-use crate::world::{Label, Lock, World, is_locked};
+use crate::world::{Label, Lock, World, is_locked, read_if_there};
 
 const FOLDER: &str = "sessions";
 const ATTEMPTS: u32 = 20;
@@ -75,14 +75,10 @@ fn look(world: &dyn World, lock_path: &Path) -> io::Result<Option<Session>> {
                 return Ok(None);
             }
         }
-        match std::fs::read(&json_path) {
-            Ok(bytes) => {
-                if let Ok(session) = serde_json::from_slice(&bytes) {
-                    return Ok(Some(session));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        if let Some(bytes) = read_if_there(&json_path)?
+            && let Ok(session) = serde_json::from_slice(&bytes)
+        {
+            return Ok(Some(session));
         }
         std::thread::sleep(PAUSE); // being announced, or being removed by somebody else who lists
     }
