@@ -2,7 +2,7 @@
 
 use super::{BASE, Doc, Effect, Kind, Primitive, param};
 
-const ERRORS: &[&str] = &["unknown_root", "path_outside", "io"];
+const ERRORS: &[&str] = &["path_refused", "file_too_large", "io"];
 const KEPT: Doc = Doc("vuelve el contenido anterior", "the earlier content comes back");
 
 const FILES: Primitive = Primitive { namespace: "files", errors: ERRORS, ..BASE };

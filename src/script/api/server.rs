@@ -29,7 +29,7 @@ pub(super) const ALL: &[Primitive] = &[
         params: &[param("side", SIDE)],
         returns: Kind::List,
         fields: &[field("name", Kind::Text, Doc("equipo o programa", "machine or program"))],
-        errors: &["server_unavailable"],
+        errors: &[],
         doc: Doc("Quién tiene abierta la base.", "Who has the database open."),
         example: "for who in server::sessions(\"main\") { log::info(who.name); }",
         ..SERVER

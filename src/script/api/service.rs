@@ -9,7 +9,14 @@ pub(super) const ALL: &[Primitive] = &[
         name: "start",
         returns: Kind::Map,
         fields: &[field("already", Kind::Bool, Doc("ya estaba en marcha", "it was running already"))],
-        errors: &["not_the_holder", "program_not_ready"],
+        errors: &[
+            "not_the_holder",
+            "not_a_server",
+            "database_not_open",
+            "program_not_started",
+            "program_ended",
+            "program_not_serving",
+        ],
         effect: Effect::Effect,
         undo: Doc("se cierra lo que se inició", "what was started is closed"),
         doc: Doc(

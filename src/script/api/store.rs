@@ -122,7 +122,7 @@ pub(super) const ALL: &[Primitive] = &[
             field("copied", Kind::Bool, Doc("se copiaron del principal", "they were copied from main")),
             field("kept", Kind::Bool, Doc("se conserva la última copia buena", "the last good copy is kept")),
         ],
-        errors: &["signal_invalid"],
+        errors: &[],
         effect: Effect::Effect,
         doc: Doc(
             "Copia SvrBak.txt y VecBak.txt del principal; si no se alcanza, conserva la última copia buena y lo dice.",
@@ -150,7 +150,7 @@ pub(super) const ALL: &[Primitive] = &[
     Primitive {
         name: "write_signals",
         params: &[param("options", Kind::Options(SIGNALS))],
-        errors: &["not_authorised"],
+        errors: &["needs_authorisation", "not_main", "instances_disagree"],
         effect: Effect::Effect,
         undo: Doc("vuelven los archivos anteriores", "the earlier files come back"),
         doc: Doc(

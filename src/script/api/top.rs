@@ -76,7 +76,7 @@ pub(super) const ALL: &[Primitive] = &[
         params: &[param("options", Kind::Options(MIRROR))],
         returns: Kind::Map,
         fields: MIRRORED,
-        errors: &["mirror_not_authorised", "not_the_holder", "busy", "target_unavailable"],
+        errors: &["mirror_not_authorised", "not_the_holder", "not_on_a_till", "role_change_open", "busy", "target_unavailable"],
         effect: Effect::Composite,
         undo: Doc("nada: una copia de más no estorba", "nothing: one copy more does no harm"),
         doc: Doc(
@@ -91,7 +91,16 @@ pub(super) const ALL: &[Primitive] = &[
         params: &[param("options", Kind::Options(PROMOTE))],
         returns: Kind::Map,
         fields: PROMOTED,
-        errors: &["tills_operating", "loss_not_accepted", "licence", "main_serves", "busy"],
+        errors: &[
+            "main_in_use",
+            "loss_not_accepted",
+            "needs_authorisation",
+            "no_copy",
+            "already_promoted",
+            "not_the_backup",
+            "role_change_open",
+            "busy",
+        ],
         effect: Effect::Composite,
         undo: Doc(
             "hasta recuperar la base del respaldo; después, restore",
@@ -109,7 +118,7 @@ pub(super) const ALL: &[Primitive] = &[
         params: &[param("options", Kind::Options(&[]))],
         returns: Kind::Map,
         fields: RESTORED,
-        errors: &["tills_operating", "not_the_holder", "busy"],
+        errors: &["tills_operating", "backup_does_not_hold", "main_unreachable", "not_the_backup", "role_change_open", "busy"],
         effect: Effect::Composite,
         undo: Doc(
             "hasta el registro de la época nueva en el principal; después, promote",
