@@ -43,7 +43,7 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
         "now" => read(&|| Ok(Value::from(store.now()))),
         "sleep" => read(&|| sleep(run, arg(0).as_f64().unwrap_or(0.0))),
 
-        "files::copy" => run.step(Step::CopyFile { from: text_arg(0), to: text_arg(1) }),
+        "files::copy" => run.step(Step::CopyFile { from: text_arg(0), to: text_arg(1) }).map(|done| done["bytes"].clone()),
         "files::write" => run.step(Step::WriteFile { path: text_arg(0), text: text_arg(1) }).map(|_| Value::Null),
         "files::remove" => run.step(Step::RemoveFile { path: text_arg(0) }),
         "files::exists" => read(&|| Ok(json!(files::exists(store, &text_arg(0))?))),
@@ -74,7 +74,9 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
 
         "server::probe" => read(&|| {
             let look = store.server(side(&arg(0))?).look()?;
-            Ok(json!({ "reachable": look.reachable, "answers": look.answers(), "serving": look.serving, "state": look.state }))
+            Ok(
+                json!({ "instance": look.instance, "reachable": look.reachable, "answers": look.answers(), "serving": look.serving, "state": look.state }),
+            )
         }),
         "server::sessions" => read(&|| Ok(json!(store.server(side(&arg(0))?).sessions()?))),
         "server::release_concurrency" => run.step(Step::ReleaseSeats),

@@ -106,9 +106,17 @@ impl Copies {
         for object in &objects {
             let Some(name) = self.own_part(&object.name).and_then(|part| part.strip_suffix(".json")) else { continue };
             let bytes = match self.target.get(&object.name) {
-                Ok(input) => read_manifest(input).map_err(|error| self.unreadable(&object.name, &error))?,
+                Ok(input) => read_manifest(input).map_err(|error| self.unreadable(&object.name, &error)),
                 Err(failure) if failure.kind == "object_missing" => continue, // removed while we look
-                Err(failure) => return Err(failure),
+                Err(failure) => Err(failure),
+            };
+            // One sector that cannot be read is one damaged copy; the others may still save the day.
+            let bytes = match bytes {
+                Ok(bytes) => bytes,
+                Err(failure) => {
+                    listing.damaged.push(Damaged { name: name.to_owned(), reason: failure.message });
+                    continue;
+                }
             };
             match self.parse(name, &bytes).and_then(|manifest| has_content(&manifest, &objects).map(|()| manifest)) {
                 Ok(manifest) => listing.copies.push(Listed { manifest, hash: Hash::of(&bytes) }),
@@ -486,6 +494,11 @@ fn decode(bytes: &[u8]) -> Result<Manifest, Text> {
 /// Do kind, place in the chain and positions agree?
 fn check_parts(manifest: &Manifest) -> Result<(), Text> {
     let Manifest { database, epoch, sequence, kind, from, to, previous, .. } = manifest;
+    // These words are shown on a terminal, and come from wherever the target is.
+    let words = [Some(&manifest.at), Some(&manifest.engine), Some(&manifest.engine_version), manifest.reason.as_ref()];
+    if words.into_iter().flatten().any(|word| word.len() > 200 || word.contains(char::is_control)) {
+        return Err(text!("contiene texto que no es de una copia", "it holds text that no copy has"));
+    }
     if to.database != *database || from.as_ref().is_some_and(|from| from.database != *database) {
         return Err(text!("las posiciones son de otra base de datos", "the positions are those of another database"));
     }

@@ -12,6 +12,9 @@ use crate::targets::{Object, Target};
 use crate::text;
 use crate::world::{Label, World};
 
+/// A part file of this age belongs to a writer that died.
+const STALE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
 /// Bytes that are gathered before a write: shares answer slowly, so few and large.
 const BUFFER: usize = 256 * 1024;
 
@@ -168,7 +171,8 @@ impl Target for Directory {
         let folder = parent_of(&path);
         self.prepare(folder)?;
         let last = name.rsplit('/').next().unwrap_or(name);
-        let part = folder.join(format!(".part-{last}"));
+        let part = folder.join(format!(".part-{last}-{}", std::process::id())); // two writers never mix their bytes
+        sweep(folder);
         let done = self
             .write_part(&part, write)
             .and_then(|()| self.world.rename(label, &part, &path).map_err(|error| self.failure(&error)));
@@ -254,6 +258,16 @@ fn parent_of(path: &Path) -> &Path {
 
 fn is_object_name(name: &str) -> bool {
     name.split('/').all(is_part)
+}
+
+/// Removes what writers that died left behind; a writer at work is younger. Untidiness is no failure.
+fn sweep(folder: &Path) {
+    let old = |path: &Path| path.metadata().and_then(|m| m.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(".part-") && old(&entry.path()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// One part of an object's name. A leading dot is for parts and probes; Windows drops a trailing one.

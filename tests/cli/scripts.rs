@@ -70,3 +70,41 @@ fn promote_is_refused_inside_a_launch() {
     assert_eq!(shop.json("caja", &["launch", "--program", "pospdv"]).expect(3).kind(), "not_inside_launch");
     assert_eq!(shop.status("caja")["epoch"], 1);
 }
+
+/// What the reference says a primitive returns is what it returns.
+#[test]
+fn results_have_the_keys_of_the_reference() {
+    let shop = Shop::new();
+    let keys = |name: &str| -> Vec<&str> { relevo::script::api::find(name).unwrap().fields.iter().map(|f| f.name).collect() };
+    let has = |value: &serde_json::Value, name: &str| {
+        for key in keys(name) {
+            assert!(value.get(key).is_some(), "{name} lacks {key}: {value}");
+        }
+    };
+    has(&shop.json("main", &["mirror"]).expect(0).json(), "mirror");
+    has(&shop.json("caja", &["mirror"]).expect(0).json(), "mirror");
+    let body = "fn run(args) { #{ epoch: store::epoch(), in_use: store::in_use(), probe: server::probe(\"main\"),
+        verdict: store::verdict(#{ program: \"svrpdv\" }), status: service::status(\"svrpdv\"), verify: target::verify(\"local\"),
+        seats: server::release_concurrency(), fetch: store::fetch_signals(), marker: store::sync_marker(), targets: target::list() } }";
+    std::fs::write(shop.path("main", "store/scripts/mirror.rhai"), body).unwrap();
+    let all = shop.json("main", &["mirror"]).expect(0).json();
+    for (key, name) in [
+        ("epoch", "store::epoch"),
+        ("in_use", "store::in_use"),
+        ("probe", "server::probe"),
+        ("verdict", "store::verdict"),
+        ("status", "service::status"),
+        ("verify", "target::verify"),
+        ("seats", "server::release_concurrency"),
+        ("fetch", "store::fetch_signals"),
+        ("marker", "store::sync_marker"),
+    ] {
+        has(&all[key], name);
+    }
+    has(&all["targets"][0], "target::list");
+    shop.sell("main", "CAJA2", 1);
+    shop.main_off();
+    has(&shop.json("caja", &["promote"]).expect(0).json(), "promote");
+    shop.main_on();
+    has(&shop.json("caja", &["restore"]).expect(0).json(), "restore");
+}

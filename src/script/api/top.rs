@@ -27,7 +27,7 @@ const MIRROR: &[Key] = &[
 ];
 
 const MIRRORED: &[Field] = &[
-    field("kind", Kind::OneOf(&["full", "increment", "skip"]), Doc("qué se hizo", "what was done")),
+    field("kind", Kind::OneOf(&["full", "increment", "skip", "apply"]), Doc("qué se hizo", "what was done")),
     field("reason", Kind::Text, Doc("por qué", "why")),
     field("copy", Kind::Text, Doc("nombre de la copia; () si no hubo", "name of the copy; () if there was none")),
     field("sequence", Kind::Int, Doc("número de la copia en su época", "number of the copy in its epoch")),
