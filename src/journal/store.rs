@@ -17,6 +17,9 @@ use crate::world::{Label, Lock, Moment, World};
 /// Days that ended runs are kept; role changes are kept for ever.
 const KEEP_DAYS: i64 = 90;
 
+/// How long another process may keep the journal busy.
+const BUSY: Duration = Duration::from_secs(10);
+
 /// The runs of one store directory.
 pub struct Journal {
     connection: Mutex<Connection>,
@@ -33,10 +36,11 @@ impl Journal {
         std::fs::create_dir_all(&locks).map_err(|e| Failure::io(text!("no se pudo crear", "could not create"), &locks, &e))?;
         let failed = |e: rusqlite::Error| broken(&path, &e.to_string());
         let connection = Connection::open(&path).map_err(failed)?;
-        connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        to_wal(&connection).map_err(failed)?;
         connection
             .execute_batch(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+                "PRAGMA synchronous=FULL;
                  CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, verb TEXT NOT NULL, since TEXT NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
                  CREATE TABLE IF NOT EXISTS event(run TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, chain BLOB NOT NULL,
                    PRIMARY KEY(run, seq)) WITHOUT ROWID;
@@ -215,6 +219,19 @@ impl Journal {
     }
 }
 
+/// SQLite does not wait for others while it changes the mode of a new file: two first verbs at once meet here.
+fn to_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let until = std::time::Instant::now() + BUSY;
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode=WAL") {
+            Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && std::time::Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Each row's hash covers the row and all before it.
 fn link(chain: Hash, body: &str) -> Hash {
     let mut hasher = blake3::Hasher::new();
@@ -250,4 +267,22 @@ fn quarantined(run: RunId, index: usize, cause: &str) -> Failure {
         "no se continúa desde un pasado falso: vea relevo status y decida con soporte",
         "it is not continued from a false past: see relevo status and decide with support"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_first_verbs_at_once() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let open = || Journal::open(dir.path(), crate::world::real()).map(drop);
+            let results: Vec<_> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
+                all.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(results.iter().all(Result::is_ok), "{results:?}");
+        }
+    }
 }

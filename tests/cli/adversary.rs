@@ -283,10 +283,17 @@ fn two_promotes_at_once() {
     let shop = Shop::new();
     shop.json("main", &["mirror"]).expect(0);
     shop.main_off();
-    let mut other = shop.spawn("caja", &["promote"]);
-    let code = shop.json("caja", &["promote"]).code;
-    let codes = [code, other.wait().unwrap().code().unwrap()];
-    assert!(codes.contains(&0) && codes.iter().all(|c| [0, 4, 10].contains(c)), "{codes:?}");
+    let other = shop
+        .command("caja", &["--json", "--lang", "en", "promote"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let own = shop.json("caja", &["promote"]);
+    let other = other.wait_with_output().unwrap();
+    let codes = [own.code, other.status.code().unwrap()];
+    assert!(codes.contains(&0) && codes.iter().all(|c| [0, 4, 10].contains(c)), "{codes:?} {own:?} {other:?}");
     let status = shop.status("caja");
     assert_eq!((status["epoch"].as_u64(), &status["runs_open"]), (Some(2), &serde_json::json!([])), "{status}");
 }
