@@ -30,6 +30,12 @@ impl Text {
         }
     }
 
+    /// The same message with `@` replaced by other words, each language by its own.
+    #[must_use]
+    pub fn fill(self, words: &Text) -> Text {
+        Text { es: self.es.replacen('@', &words.es, 1), en: self.en.replacen('@', &words.en, 1) }
+    }
+
     /// The same words in both languages: names, paths, messages of the operating system.
     pub fn same(words: impl Into<String>) -> Self {
         let words = words.into();

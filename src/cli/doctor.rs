@@ -152,7 +152,14 @@ fn servers(store: &Store, found: &mut Vec<Finding>) -> Result<()> {
             (true, _) => Severity::Ok,
             (false, _) => Severity::Warning,
         };
-        say(found, "server", severity, text!("servidor {side}: {instance} · {state}", "server {side}: {instance} · {state}"));
+        say(found, "server", severity, text!("@: {instance} · @", "@: {instance} · @").fill(&side.text()).fill(&state.text()));
+        if look.reachable && state == DatabaseState::Unknown {
+            let why = text!(
+                "{instance}: la base no se puede leer, o es más vieja que el registro relevo.epoch a su lado; consérvela y llame a soporte",
+                "{instance}: the database cannot be read, or is older than the record relevo.epoch beside it; keep it and call support"
+            );
+            say(found, "database_unknown", Severity::Wrong, why);
+        }
         let database = Path::new(&instance).join(format!("{}.db", store.config.server(side).database));
         if let (Ok(size), Ok(free)) = (std::fs::metadata(&database).map(|m| m.len()), world::free_space(Path::new(&instance))) {
             let (mib, least) = (free >> 20, (size * ROOM) >> 20);

@@ -17,6 +17,9 @@ pub struct Init {
     /// Role of this machine
     #[arg(long, value_enum, default_value = "main")]
     role: Role,
+    /// Show what it would write, change nothing
+    #[arg(long)]
+    plan: bool,
 }
 
 /// Writes them.
@@ -34,6 +37,10 @@ fn init(session: &Session, arguments: &Init) -> Result<Value> {
             kept.push(path);
             continue;
         }
+        if arguments.plan {
+            written.push(path);
+            continue;
+        }
         session
             .world
             .write_file(Label::StateWrite, &path, content.as_bytes())
@@ -42,7 +49,11 @@ fn init(session: &Session, arguments: &Init) -> Result<Value> {
     }
     for path in &written {
         let path = path.display();
-        session.output.say(&text!("escrito: {path}", "written: {path}"));
+        session.output.say(&if arguments.plan {
+            text!("se escribiría: {path}", "would write: {path}")
+        } else {
+            text!("escrito: {path}", "written: {path}")
+        });
     }
     for path in &kept {
         let path = path.display();
@@ -52,5 +63,5 @@ fn init(session: &Session, arguments: &Init) -> Result<Value> {
         "Siguiente: revise relevo.toml, luego relevo setup y relevo doctor.",
         "Next: look through relevo.toml, then relevo setup and relevo doctor."
     ));
-    Ok(json!({ "written": written, "kept": kept }))
+    Ok(json!({ "written": written, "kept": kept, "changed": !arguments.plan }))
 }

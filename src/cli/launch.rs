@@ -2,6 +2,7 @@
 //! outside it. What a script returns never decides who may serve: that is checked here again.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ use crate::steps::run::Run;
 use crate::steps::{post, programs};
 use crate::store::Store;
 use crate::text;
+
+/// How long another launch of SvrPdv on this machine is waited for.
+const ANOTHER_LAUNCH: Duration = Duration::from_secs(30);
 
 /// Arguments of `relevo launch`.
 #[derive(Args)]
@@ -122,7 +126,26 @@ enum Start {
 /// Main's SvrPdv: takes the post first, then looks at the epoch. `false`: it serves already.
 fn take_main_post(run: &Run) -> Result<bool> {
     let store = &run.store;
-    let Some(post) = store.main.take_post()? else { return Ok(false) };
+    let until = Instant::now() + ANOTHER_LAUNCH;
+    let post = loop {
+        if let Some(post) = store.main.take_post()? {
+            break post;
+        }
+        // Another launch may hold the post and still fail: only a living SvrPdv with its lock serves.
+        if store.main.server_lock_held()? && programs::alive(store, Program::Svrpdv)?.is_some() {
+            return Ok(false);
+        }
+        if Instant::now() > until {
+            return Err(Failure::new(
+                Exit::Interrupted,
+                "busy",
+                text!("otro inicio de SvrPdv no termina", "another launch of SvrPdv does not end"),
+            )
+            .hint(text!("espere y repita; vea relevo status", "wait and repeat; see relevo status")));
+        }
+        run.watch.check()?;
+        std::thread::sleep(Duration::from_millis(50));
+    };
     if let Some((record, fence)) = superseded(&store.main.look()?, &store.backup.look()?, store.remembered()?.as_ref()) {
         drop(post); // a fence needs nobody to serve, and the refusal leaves nothing held
         return Err(post::superseded(run, &record, fence)?);

@@ -33,6 +33,9 @@ enum What {
     Cancel {
         /// Its id
         id: RunId,
+        /// Show whether it can be closed, change nothing
+        #[arg(long)]
+        plan: bool,
     },
 }
 
@@ -44,7 +47,7 @@ pub fn main(session: &Session, arguments: &Runs) -> u8 {
     let (id, outcome) = match &arguments.what {
         None => (None, list(session)),
         Some(What::Show { id }) => (Some(id), show(session, *id)),
-        Some(What::Cancel { id }) => (Some(id), cancel(session, *id)),
+        Some(What::Cancel { id, plan }) => (Some(id), cancel(session, *id, *plan)),
     };
     session.output.finish("runs", id.map(RunId::to_string), outcome)
 }
@@ -132,7 +135,7 @@ fn ending_name(how: Ending) -> &'static str {
     }
 }
 
-fn cancel(session: &Session, id: RunId) -> Result<Value> {
+fn cancel(session: &Session, id: RunId, plan: bool) -> Result<Value> {
     let store = session.store()?;
     let (log, ..): (Log, _, _) = store.journal()?.load(id)?;
     if log.ended.is_some() {
@@ -147,6 +150,13 @@ fn cancel(session: &Session, id: RunId) -> Result<Value> {
             "termínelo con relevo resume, o deshágalo con relevo undo {id}",
             "finish it with relevo resume, or take it back with relevo undo {id}"
         )));
+    }
+    if plan {
+        session.output.say(&text!(
+            "se cerraría; sus pasos no se deshacen (eso es relevo undo)",
+            "it would be closed; its steps are not taken back (that is relevo undo)"
+        ));
+        return Ok(json!({ "changed": false }));
     }
     let run = Run::reopen(store, Watch::silent(), id)?;
     let failure = Failure::new(Exit::Interrupted, "cancelled", text!("la canceló una persona", "a person cancelled it"));

@@ -182,7 +182,7 @@ fn may_mirror(store: &Store) -> Result<EpochRecord> {
         let (instance, state) = (main.instance, main.state);
         return Err(Failure::refused(
             "database_not_open",
-            text!("la base de {instance} no está abierta ({state})", "the database of {instance} is not open ({state})"),
+            text!("la base de {instance} no está abierta (@)", "the database of {instance} is not open (@)").fill(&state.text()),
         ));
     }
     let record = main.record.unwrap_or_else(|| EpochRecord::first(None));

@@ -48,7 +48,9 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
         Step::ApplyCopies { to } => mirror::apply_copies(cx, to.as_ref()),
         Step::VerifyStandby => Ok(json!({ "position": store.backup.verify_standby(cx.watch)? })),
         Step::Recover => done(store.backup.recover()),
-        Step::Record { side, record, folio } => done(store.server(*side).record(record, *folio)),
+        Step::Record { side, record, folio } => {
+            done(store.server(*side).record(record, folio.map(|rule| promote::now_known(store, rule))))
+        }
         Step::Publish { side, record } => role::publish(cx, *side, record),
         Step::Remember { record } => done(store.remember(record)),
         Step::SaveTail { .. } => tail::save(cx, store.main.as_ref(), store.backup.as_ref()),

@@ -17,6 +17,8 @@ use crate::world::{Command, Label, ProcessId, read_if_there};
 
 /// How long a started SvrPdv may take to hold its lock.
 const SERVE_WITHIN: Duration = Duration::from_secs(15);
+/// How long a program whose start was cut short may take to show itself.
+const SHOWS_WITHIN: Duration = Duration::from_secs(3);
 /// How often a waiting step looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -32,6 +34,9 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
             text!("PosPdv se inicia con relevo launch", "PosPdv is started by relevo launch"),
         ));
     }
+    if let Some(process) = about_to_be(store, program)? {
+        return Ok(json!({ "started": false, "pid": process.pid }));
+    }
     let (side, record) = may_serve(store)?;
     let Some(post) = store.take_post(side)? else {
         return Ok(json!({ "started": false, "pid": null }));
@@ -40,6 +45,7 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
     let section = section(store, program)?;
     let command = expand(store, section, side, &record);
     let (gate, server) = (post.gate, post.server);
+    note_starting(store, program)?;
     drop(server);
     let process = store.world.start(Label::ServiceStart, &command).map_err(|e| {
         let what = &command.argv[0];
@@ -48,9 +54,46 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
             .hint(text!("revise [programs.svrpdv] command", "check [programs.svrpdv] command"))
     })?;
     remember(store, program, &process)?;
+    forget_starting(store, program)?;
     wait_ready(store, side, section, &process)?;
     drop(gate);
     Ok(json!({ "started": true, "pid": process.pid }))
+}
+
+/// Somebody may have died between starting the program and noting its process: it is given time to show itself, so that no
+/// second one is started beside it.
+fn about_to_be(store: &Store, program: Program) -> Result<Option<ProcessId>> {
+    if !starting_path(store, program).exists() {
+        return Ok(None);
+    }
+    let until = Instant::now() + SHOWS_WITHIN;
+    loop {
+        let found = alive(store, program)?;
+        if found.is_some() || Instant::now() > until {
+            return Ok(found);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn starting_path(store: &Store, program: Program) -> PathBuf {
+    store.state.join("programs").join(format!("{program}.starting"))
+}
+
+fn note_starting(store: &Store, program: Program) -> Result<()> {
+    let path = starting_path(store, program);
+    store
+        .world
+        .write_file(Label::ServiceInfo, &path, b"")
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+}
+
+fn forget_starting(store: &Store, program: Program) -> Result<()> {
+    let path = starting_path(store, program);
+    store
+        .world
+        .remove_file(Label::ServiceInfo, &path)
+        .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &path, &e))
 }
 
 /// Stops a program of this machine: politely, then with its children.
@@ -106,7 +149,7 @@ fn may_serve(store: &Store) -> Result<(Side, EpochRecord)> {
         let state = own.state;
         return Err(Failure::refused(
             "database_not_open",
-            text!("BDPdv no está abierta aquí ({state})", "the database is not open here ({state})"),
+            text!("BDPdv no está abierta aquí (@)", "the database is not open here (@)").fill(&state.text()),
         ));
     }
     if record.awaiting_start {

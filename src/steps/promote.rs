@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Failure, Result};
 use crate::facts;
-use crate::model::{DatabaseState, Look, Ticket};
+use crate::model::{DatabaseState, FolioRule, Look, Ticket};
 use crate::plan::promote::{PromoteFacts, TillsKnow, promote as decide};
 use crate::plan::saga::Saga;
 use crate::steps::run::Run;
@@ -125,6 +125,12 @@ fn tills(store: &Store, last_folio: Option<i64>) -> Result<Option<TillsKnow>> {
         }
     }
     Ok(highest.map(|last_folio| TillsKnow { last_folio, beyond: beyond.len() as u64, complete: read == files.len() }))
+}
+
+/// The folio rule with what the tills know now: a frozen plan may be resumed after they sold on.
+pub fn now_known(store: &Store, rule: FolioRule) -> FolioRule {
+    let known = acknowledged(store).into_iter().map(|ticket| ticket.key.folio).max();
+    FolioRule { known: rule.known.max(known), ..rule }
 }
 
 /// A line that was cut in two by a power cut is no ticket.

@@ -82,7 +82,7 @@ pub fn prove_nobody(cx: &Context) -> Result<Value> {
         let state = backup.state;
         return Err(Failure::failed(
             "not_detached",
-            text!("la BDPdv del respaldo no está separada ({state})", "the backup's database is not detached ({state})"),
+            text!("la BDPdv del respaldo no está separada (@)", "the backup's database is not detached (@)").fill(&state.text()),
         ));
     }
     Ok(Value::Null)

@@ -22,7 +22,7 @@ pub fn identify(cx: &Context) -> Result<Value> {
         let (instance, state) = (look.instance, look.state);
         return Err(Failure::refused(
             "database_not_open",
-            text!("no hay BDPdv abierta en {instance} ({state})", "there is no open database in {instance} ({state})"),
+            text!("no hay BDPdv abierta en {instance} (@)", "there is no open database in {instance} (@)").fill(&state.text()),
         )
         .hint(text!("revise [servers.main] instance", "check [servers.main] instance")));
     }

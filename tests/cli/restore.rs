@@ -94,3 +94,22 @@ fn a_main_whose_disk_never_comes_back_leaves_a_gap_with_names() {
     assert!(orphans["tails"][0]["gap"].is_string(), "{orphans}");
     assert_eq!(orphans["orphans"].as_array().unwrap().len(), 3, "the tills' own files know them: {orphans}");
 }
+
+/// A technician puts an old backup of the database back beside the record of a later epoch.
+#[test]
+fn an_older_database_put_back_on_main_does_not_serve() {
+    let shop = promoted();
+    shop.main_on();
+    let old = std::fs::read(shop.database("caja")).unwrap();
+    shop.json("caja", &["restore"]).expect(0);
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(0);
+    shop.sell("main", "CAJA2", 2);
+    shop.stop_server("main");
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(shop.path("main", "instance").join(format!("BDPdv.db{end}")));
+    }
+    std::fs::write(shop.database("main"), old).unwrap();
+    assert_eq!(shop.status("main")["main"]["state"], "unknown");
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(4);
+    assert_eq!(shop.json("main", &["doctor"]).expect(1).kind(), "doctor_found");
+}

@@ -197,12 +197,11 @@ fn sell(shop: &mut Shop, name: &str, wanted: usize) -> Result<()> {
 /// A mirror made the kind of copy that this act is about.
 fn copied(shop: &Shop, copy: &Value, kind: &str) -> Result<()> {
     expect(shop, Machine::Main, &["mirror"], copy, "kind", &Value::from(kind))?;
-    let kib = copy["bytes"].as_u64().unwrap_or(0) >> 10;
-    let reason =
-        copy["reason"].as_str().filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let bytes = copy["bytes"].as_u64().unwrap_or(0);
+    let reason: Option<Text> = serde_json::from_value(copy["reason_text"].clone()).ok();
     let copy = if kind == "full" { text!("copia completa", "full copy") } else { text!("copia incremental", "increment") };
-    let Text { es, en } = copy;
-    say_result(shop, text!("{es}{reason}: {kib} KiB", "{en}{reason}: {kib} KiB"));
+    let why = reason.map_or(Text::same(""), |reason| text!(" (@)", " (@)").fill(&reason));
+    say_result(shop, text!("@: {bytes} bytes@", "@: {bytes} bytes@").fill(&copy).fill(&why));
     Ok(())
 }
 

@@ -117,7 +117,8 @@ impl Place<'_> {
                 return Err(wrong(
                     "standby_not_replaceable",
                     copy,
-                    text!("lo que hay en el respaldo no es un respaldo ({state})", "what the backup has is no standby ({state})"),
+                    text!("lo que hay en el respaldo no es un respaldo (@)", "what the backup has is no standby (@)")
+                        .fill(&state.text()),
                 )
                 .hint(text!("consérvelo en otro lugar y repita", "keep it elsewhere and repeat")));
             }

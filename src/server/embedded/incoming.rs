@@ -145,7 +145,7 @@ fn must_be_fenced(path: &Path) -> Result<()> {
     let shown = path.display();
     Err(Failure::failed(
         "not_fenced",
-        text!("{shown} no está separada (estado: {state})", "{shown} is not fenced (state: {state})"),
+        text!("{shown} no está separada (estado: @)", "{shown} is not fenced (state: @)").fill(&state.text()),
     )
     .hint(text!("no la mueva; consulte relevo status", "do not move it; see relevo status")))
 }

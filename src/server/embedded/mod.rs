@@ -26,7 +26,8 @@ use self::snapshot::Snapshot;
 use crate::config::Tickets;
 use crate::error::{Failure, Result};
 use crate::model::{
-    CopyToApply, DatabaseId, DatabaseState, EpochRecord, FolioRule, Hash, Intent, Look, Position, Scanned, Session, Side, Ticket,
+    CopyToApply, DatabaseId, DatabaseState, Epoch, EpochRecord, FolioRule, Hash, Intent, Look, Position, Scanned, Session, Side,
+    Ticket,
 };
 use crate::progress::Watch;
 use crate::server::port::{DatabaseServer, Part, Post};
@@ -110,7 +111,7 @@ impl Embedded {
                 let shown = self.path.display();
                 Err(Failure::failed(
                     "no_database",
-                    text!("no hay base en {shown} ({state})", "there is no database in {shown} ({state})"),
+                    text!("no hay base en {shown} (@)", "there is no database in {shown} (@)").fill(&state.text()),
                 ))
             }
         }
@@ -129,10 +130,21 @@ impl Embedded {
                 let shown = self.path.display();
                 Err(Failure::failed(
                     "database_not_open",
-                    text!("la base {shown} no está abierta ({state})", "the database {shown} is not open ({state})"),
+                    text!("la base {shown} no está abierta (@)", "the database {shown} is not open (@)").fill(&state.text()),
                 ))
             }
         }
+    }
+
+    /// Somebody put an older database back beside the record of a later epoch in which this server already held the post: no
+    /// sequence of role changes does that, and sales made since would be missing.
+    fn is_older_than_its_record(&self, state: DatabaseState, record: Option<&EpochRecord>) -> bool {
+        let Some(record) = record.filter(|r| state == DatabaseState::Open && r.holder == self.side && r.epoch > Epoch::FIRST)
+        else {
+            return false;
+        };
+        let inside = connection::open(&self.path, false).and_then(|c| record::read(&c));
+        inside.is_ok_and(|inside| inside.is_none_or(|inside| inside.epoch < record.epoch))
     }
 
     /// The record in the database, where it can be read, and the one in the file beside it: the higher one. In one epoch the
@@ -185,6 +197,7 @@ impl DatabaseServer for Embedded {
             Default::default()
         };
         let (state, record) = match self.record_of(state) {
+            Ok(record) if self.is_older_than_its_record(state, record.as_ref()) => (DatabaseState::Unknown, record),
             Ok(record) => (state, record),
             // A main that cannot say which epoch it is in has failed: the caja must be able to take over from it, and its own
             // launch finds no open database. Nothing is guessed about the backup: what it says stops main.
@@ -328,7 +341,7 @@ impl DatabaseServer for Embedded {
                 let shown = self.path.display();
                 Err(Failure::failed(
                     "not_detached",
-                    text!("{shown} no está separada ({state})", "{shown} is not detached ({state})"),
+                    text!("{shown} no está separada (@)", "{shown} is not detached (@)").fill(&state.text()),
                 ))
             }
         }

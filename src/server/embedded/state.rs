@@ -116,7 +116,7 @@ fn in_use(path: &Path, sessions: &[Session]) -> Failure {
 
 fn not_possible(path: &Path, state: DatabaseState) -> Failure {
     let shown = path.display();
-    Failure::failed("wrong_state", text!("{shown} está en estado {state}", "{shown} is in state {state}"))
+    Failure::failed("wrong_state", text!("{shown} está en estado @", "{shown} is in state @").fill(&state.text()))
         .hint(text!("vea: relevo status", "see: relevo status"))
 }
 
