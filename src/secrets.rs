@@ -29,13 +29,19 @@ impl Secrets {
         Ok(Secrets { path, world, sealed })
     }
 
+    /// Fails where a secret cannot have this name.
+    pub fn check_name(&self, name: &str) -> Result<()> {
+        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if plain {
+            return Ok(());
+        }
+        Err(Failure::refused("secret_name", text!("nombre no válido: «{name}»", "not a valid name: \"{name}\""))
+            .hint(text!("use letras, números, - _ .", "use letters, digits, - _ .")))
+    }
+
     /// Stores a value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        if !plain {
-            return Err(Failure::refused("secret_name", text!("nombre no válido: «{name}»", "not a valid name: \"{name}\""))
-                .hint(text!("use letras, números, - _ .", "use letters, digits, - _ .")));
-        }
+        self.check_name(name)?;
         let sealed = world::protect(value.as_bytes()).map_err(|e| {
             Failure::io(text!("no se pudo proteger el secreto en", "could not protect the secret in"), &self.path, &e)
         })?;

@@ -18,6 +18,9 @@ pub struct Api {
     /// Folder for the reference pages (default: the store's scripts folder)
     #[arg(long, value_name = "DIR")]
     docs: Option<PathBuf>,
+    /// Show which files it would write, change nothing
+    #[arg(long)]
+    plan: bool,
 }
 
 /// Writes them.
@@ -35,6 +38,10 @@ fn write(session: &Session, arguments: &Api) -> Result<Value> {
     ];
     let mut written = Vec::new();
     for (path, content) in files {
+        if arguments.plan {
+            session.output.line(path.display().to_string());
+            continue;
+        }
         session
             .world
             .write_file(Label::StateWrite, &path, content.as_bytes())

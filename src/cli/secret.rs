@@ -24,6 +24,9 @@ enum What {
     Set {
         /// Its name
         name: String,
+        /// Check the name, store nothing
+        #[arg(long)]
+        plan: bool,
     },
     /// Names of the stored values
     List,
@@ -31,6 +34,9 @@ enum What {
     Remove {
         /// Its name
         name: String,
+        /// Show whether there is one, remove nothing
+        #[arg(long)]
+        plan: bool,
     },
 }
 
@@ -42,7 +48,11 @@ pub fn main(session: &Session, arguments: &SecretCommand) -> u8 {
 fn secret(session: &Session, arguments: &SecretCommand) -> Result<Value> {
     let mut secrets = Secrets::open(&session.dir.join("state"), session.world.clone())?;
     match &arguments.what {
-        What::Set { name } => {
+        What::Set { name, plan: true } => {
+            secrets.check_name(name)?;
+            session.output.say(&text!("se guardaría el secreto {name}", "the secret {name} would be stored"));
+        }
+        What::Set { name, .. } => {
             secrets.set(name, &value(session)?)?;
             session.output.say(&text!("secreto {name} guardado", "secret {name} stored"));
         }
@@ -51,7 +61,11 @@ fn secret(session: &Session, arguments: &SecretCommand) -> Result<Value> {
                 session.output.line(name);
             }
         }
-        What::Remove { name } => {
+        What::Remove { name, plan: true } => {
+            secrets.resolve(&format!("secret:{name}"))?;
+            session.output.say(&text!("se borraría el secreto {name}", "the secret {name} would be removed"));
+        }
+        What::Remove { name, .. } => {
             secrets.remove(name)?;
             session.output.say(&text!("secreto {name} borrado", "secret {name} removed"));
         }

@@ -37,6 +37,9 @@ enum What {
         /// From this target
         #[arg(long)]
         target: Option<String>,
+        /// Verify the copy, write nothing
+        #[arg(long)]
+        plan: bool,
     },
 }
 
@@ -45,7 +48,7 @@ pub fn main(session: &Session, arguments: &TargetCommand) -> u8 {
     let outcome = session.store().and_then(|store| match &arguments.what {
         What::List => list(session, &store),
         What::Verify { target } => verify(session, &store, target.as_deref()),
-        What::Get { copy, file, target } => get(session, &store, copy, file.clone(), target.as_deref()),
+        What::Get { copy, file, target, plan } => get(session, &store, copy, file.clone(), target.as_deref(), *plan),
     });
     session.output.finish("target", None, outcome)
 }
@@ -103,7 +106,7 @@ fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value>
     Ok(json!({ "targets": results }))
 }
 
-fn get(session: &Session, store: &Store, name: &str, file: PathBuf, only: Option<&str>) -> Result<Value> {
+fn get(session: &Session, store: &Store, name: &str, file: PathBuf, only: Option<&str>, plan: bool) -> Result<Value> {
     if file.exists() {
         let shown = file.display();
         return Err(Failure::refused("file_exists", text!("{shown} ya existe", "{shown} exists already")));
@@ -112,6 +115,11 @@ fn get(session: &Session, store: &Store, name: &str, file: PathBuf, only: Option
     for target in copies {
         let listing = target.list()?;
         let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) else { continue };
+        if plan {
+            target.verify(&listed.manifest, &session.watch())?;
+            session.output.say(&text!("{name} está sana; no se escribió nada", "{name} is sound; nothing was written"));
+            return Ok(json!({ "copy": name, "changed": false }));
+        }
         let mut out = std::fs::File::create_new(&file)
             .map_err(|e| Failure::io(text!("no se pudo crear", "could not create"), &file, &e))?;
         let mut content = target.open(&listed.manifest)?;

@@ -7,5 +7,6 @@ mod mirror;
 mod promote;
 mod restore;
 mod scripts;
+mod seen;
 mod undo;
 mod verbs;
