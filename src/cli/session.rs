@@ -14,8 +14,8 @@ use crate::model::RunId;
 use crate::operator::Operator;
 use crate::progress::Watch;
 use crate::script::{self, Bundle, dispatch};
-use crate::steps::mirror;
 use crate::steps::run::Run;
+use crate::steps::standby;
 use crate::store::Store;
 use crate::text;
 use crate::world::World;
@@ -75,7 +75,7 @@ impl Session {
         let bundle = self.bundle(&store.dir)?;
         abandon(store, &self.watch(), verb)?;
         refuse_beside_open_role_change(store, verb)?;
-        mirror::catch_up_with_age(store);
+        standby::catch_up_with_age(store);
         if verb == "mirror" {
             store.journal()?.prune_daily();
         }

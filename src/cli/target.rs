@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::session::Session;
 use crate::error::{Failure, Result};
-use crate::steps::mirror;
+use crate::steps::standby;
 use crate::store::Store;
 use crate::targets::copies::Copies;
 use crate::text;
@@ -78,7 +78,7 @@ fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value>
     let mut results = Vec::new();
     let mut bad = 0;
     for copies in store.copies.iter().filter(|c| only.is_none_or(|name| c.name() == name)) {
-        let result = mirror::verify_target(store, copies.name(), &watch)?;
+        let result = standby::verify_target(store, copies.name(), &watch)?;
         let (name, read, age) = (copies.name(), &result["copies"], &result["age_s"]);
         if result["ok"] == true {
             session.output.say(&text!(

@@ -99,7 +99,7 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
             let rows = store.config.targets.iter().filter(|(name, _)| store.config.mirror.targets.contains(name));
             Ok(rows.map(|(name, section)| json!({ "name": name, "kind": section.kind() })).collect())
         }),
-        "target::verify" => read(&|| steps::mirror::verify_target(store, &text_arg(0), &run.watch)),
+        "target::verify" => read(&|| steps::standby::verify_target(store, &text_arg(0), &run.watch)),
 
         "operator::notify" => run.step(Step::Notify { text: words(&arg(0)) }).map(|_| Value::Null),
         "operator::confirm" => {

@@ -14,6 +14,7 @@ pub mod run;
 pub mod seats;
 pub mod setup;
 pub mod signals;
+pub mod standby;
 pub mod tail;
 
 use serde_json::{Value, json};
@@ -45,7 +46,7 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
         Step::AskMain { planned } => role::ask_main(cx, *planned),
         Step::Fence { side, .. } => done(store.server(*side).fence()),
         Step::TakeTail => mirror::take_tail(cx),
-        Step::ApplyCopies { to } => mirror::apply_copies(cx, to.as_ref()),
+        Step::ApplyCopies { to } => standby::apply_copies(cx, to.as_ref()),
         Step::VerifyStandby => Ok(json!({ "position": store.backup.verify_standby(cx.watch)? })),
         Step::Recover => done(store.backup.recover()),
         Step::Record { side, record, folio } => {
