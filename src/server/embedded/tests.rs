@@ -241,3 +241,40 @@ fn an_instance_that_is_away_is_no_failure() {
     let look = away.look().unwrap();
     assert_eq!((look.reachable, look.state, look.answers()), (false, DatabaseState::Unknown, false));
 }
+
+/// Not a test: what the second process of the next test runs.
+#[test]
+fn child() {
+    let Some(path) = std::env::var_os("RELEVO_TEST_CHILD") else { return };
+    let till = Connection::open(PathBuf::from(path)).unwrap();
+    till.busy_timeout(std::time::Duration::ZERO).unwrap();
+    let sold = till.execute("INSERT INTO Ventas(Folio) VALUES(777)", []);
+    println!("child: {}", if sold.is_ok() { "sold" } else { "kept out" });
+}
+
+fn another_process_sells(path: &std::path::Path) -> bool {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "server::embedded::tests::child", "--nocapture"])
+        .env("RELEVO_TEST_CHILD", path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("child: "), "{said}");
+    said.contains("child: sold")
+}
+
+/// The trap that corrupts silently: a scan of ours must not drop the locks that this process holds through SQLite.
+#[test]
+fn a_scan_does_not_unlock_the_database_for_other_processes() {
+    let pair = Pair::new();
+    pair.sell(3);
+    let path = pair.path("main/BDPdv.db");
+    let till = super::connection::open(&path, true).unwrap();
+    till.execute_batch("BEGIN IMMEDIATE; INSERT INTO Ventas(Folio) VALUES(500)").unwrap();
+    assert!(!another_process_sells(&path), "the lock holds before");
+    pair.make(None, 1).unwrap();
+    assert_eq!(pair.main.look().unwrap().state, DatabaseState::Open);
+    assert!(!another_process_sells(&path), "and after a scan and a look");
+    till.execute_batch("COMMIT").unwrap();
+    assert!(another_process_sells(&path));
+}
