@@ -166,7 +166,7 @@ pub fn facts(store: &Store) -> Result<Value> {
     let mut open = Vec::new();
     for head in store.journal()?.heads(true, usize::MAX)? {
         let state = match store.journal()?.load(head.id) {
-            Ok((log, ..)) => recover::open_state(&log, store.journal()?.own(head.id)?.is_none()),
+            Ok((log, ..)) => recover::open_state(&log, store.journal()?.is_owned(head.id)),
             Err(_) => OpenState::Stuck, // a damaged journal: a person has to look
         };
         open.push(json!({ "id": head.id, "verb": head.verb, "state": state, "since": head.since }));

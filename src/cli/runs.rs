@@ -62,7 +62,7 @@ pub fn state(store: &Store, head: &RunHead) -> Result<String> {
     if let Some((how, ..)) = &log.ended {
         return Ok(ending_name(*how).to_owned());
     }
-    Ok(match open_state(&log, store.journal()?.own(head.id)?.is_none()) {
+    Ok(match open_state(&log, store.journal()?.is_owned(head.id)) {
         OpenState::Running => "running",
         OpenState::Interrupted => "interrupted",
         OpenState::Stuck => "stuck",

@@ -159,6 +159,11 @@ impl Journal {
             .map_err(|e| broken(&self.path, &e.to_string()))
     }
 
+    /// Is the run's owner alive? Only looks: whoever takes the run up at this moment is not disturbed.
+    pub fn is_owned(&self, run: RunId) -> bool {
+        crate::world::is_locked(&self.locks.join(format!("{run}.lock"))).unwrap_or(true)
+    }
+
     /// Takes a run's lock; `None` while its owner is alive.
     pub fn own(&self, run: RunId) -> Result<Option<Lock>> {
         let path = self.locks.join(format!("{run}.lock"));

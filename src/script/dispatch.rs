@@ -32,6 +32,7 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
     match call.name.as_str() {
         "mirror" => {
             let options = arg(0);
+            steps::post::refuse_where_superseded(run)?;
             run.step(Step::Mirror {
                 full: options["full"].as_bool().unwrap_or(false),
                 apply: options["apply"].as_bool().unwrap_or(true),

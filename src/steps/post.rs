@@ -3,11 +3,23 @@
 use serde_json::json;
 
 use crate::error::{Exit, Failure, Result};
-use crate::model::{DatabaseState, EpochRecord, Program, Side};
+use crate::model::{DatabaseState, EpochRecord, Program, Role, Side};
 use crate::plan::step::Step;
 use crate::steps::programs;
 use crate::steps::run::Run;
 use crate::text;
+
+/// A main that meets a higher epoch while it mirrors ends its service as its own launch would.
+pub fn refuse_where_superseded(run: &Run) -> Result<()> {
+    let store = &run.store;
+    if run.is_planning() || store.config.machine.role != Role::Main {
+        return Ok(());
+    }
+    match crate::plan::launch::superseded(&store.main.look()?, &store.backup.look()?, store.remembered()?.as_ref()) {
+        Some((higher, true)) => Err(superseded(run, &higher, true)?),
+        _ => Ok(()),
+    }
+}
 
 /// Fences the own main database, saves its tail where a target can be reached, and returns the refusal (exit 11).
 pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failure> {

@@ -314,3 +314,23 @@ fn ctrl_c_while_main_is_asked() {
     assert_eq!(child.wait().unwrap().code(), Some(10));
     assert_eq!(shop.status("caja")["runs_open"], serde_json::json!([]));
 }
+
+/// An old main came back serving (it was cut off, not dead) and its scheduled mirror is the first to meet the higher epoch.
+#[test]
+fn a_mirror_that_meets_a_higher_epoch_ends_the_old_mains_service() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    shop.sell("main", "CAJA2", 2);
+    shop.main_off();
+    shop.json("caja", &["promote"]).expect(0);
+    shop.main_on();
+    // started while the caja was out of sight
+    crate::harness::rename(&shop.dir.join("caja"), &shop.dir.join("caja.off"));
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(0);
+    crate::harness::rename(&shop.dir.join("caja.off"), &shop.dir.join("caja"));
+    assert_eq!(shop.json("main", &["mirror"]).expect(11).kind(), "superseded");
+    let status = shop.status("main");
+    // (the caja's own SvrPdv ended when its folder was out of sight)
+    assert_eq!((status["main"]["state"].as_str(), status["serving"].as_str()), (Some("fenced"), None), "{status}");
+    assert_eq!(shop.json("caja", &["orphans"]).expect(0).json()["orphans"].as_array().unwrap().len(), 2);
+}
