@@ -181,7 +181,7 @@ pub fn facts(store: &Store) -> Result<Value> {
         "verdict": { "ok": verdict.ok, "row": verdict.row, "code": verdict.code, "message": verdict.message.es },
         "main": server(&main),
         "backup": server(&backup),
-        "mirror": mirror(store, backup.position.as_ref(), &record),
+        "mirror": mirror(store, backup.position.as_ref()),
         "licence": { "mirror": authorised.mirror, "backup": authorised.backup },
         "runs_open": open,
         "bundle": null,
@@ -206,7 +206,7 @@ fn server(look: &Look) -> Value {
 }
 
 /// Age of the last mirrored copy, and of the last verified one: the one that the standby holds, or that a trial restore proved.
-fn mirror(store: &Store, standby: Option<&Position>, record: &EpochRecord) -> Value {
+fn mirror(store: &Store, standby: Option<&Position>) -> Value {
     let listed: Vec<Manifest> =
         store.copies.iter().filter_map(|copies| copies.list().ok()).flat_map(|l| l.copies).map(|l| l.manifest).collect();
     let chain = || listed.iter().filter(|m| m.kind != crate::model::CopyKind::Tail);
@@ -221,7 +221,6 @@ fn mirror(store: &Store, standby: Option<&Position>, record: &EpochRecord) -> Va
         "position": last.map(|m| &m.to),
         "verified_at": verified.map(|m| &m.at),
         "verified_age_s": verified.and_then(age),
-        "epoch_matches": last.map(|m| m.epoch == record.epoch),
     })
 }
 

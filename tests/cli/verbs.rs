@@ -98,3 +98,45 @@ fn status_in_both_languages() {
     let both: Vec<String> = ["es", "en"].iter().map(|lang| clean(shop.say("main", lang, &["status"]).expect(0).out)).collect();
     insta::assert_snapshot!(both.join("\n---\n"));
 }
+
+/// The contract that programs rely on: these keys, no others, unknown values null and never absent.
+#[test]
+fn the_keys_of_status() {
+    let shop = Shop::new();
+    let keys = |value: &serde_json::Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let check = |status: &serde_json::Value| {
+        assert_eq!(
+            keys(status),
+            [
+                "store",
+                "machine",
+                "role",
+                "holder",
+                "serving",
+                "epoch",
+                "verdict",
+                "main",
+                "backup",
+                "mirror",
+                "licence",
+                "runs_open",
+                "bundle"
+            ]
+        );
+        assert_eq!(keys(&status["verdict"]), ["ok", "row", "code", "message"]);
+        for side in ["main", "backup"] {
+            assert_eq!(keys(&status[side]), ["instance", "reachable", "state", "position"]);
+        }
+        assert_eq!(keys(&status["mirror"]), ["last_at", "age_s", "position", "verified_at", "verified_age_s"]);
+        assert_eq!(keys(&status["licence"]), ["mirror", "backup"]);
+    };
+    let before = shop.status("till2");
+    check(&before);
+    assert!(before["mirror"]["last_at"].is_null() && before["serving"].is_null() && before["main"]["position"].is_null());
+    shop.json("main", &["mirror"]).expect(0);
+    let after = shop.status("main");
+    check(&after);
+    assert_eq!(keys(&after["backup"]["position"]), ["database", "epoch", "sequence", "root"]);
+    let at = after["mirror"]["verified_at"].as_str().unwrap();
+    assert!(at.parse::<jiff::Timestamp>().is_ok(), "{at}");
+}
