@@ -75,13 +75,18 @@ fn say(watch: &Watch, name: &str, outcome: &Fetched) {
 /// PosBak.txt exists exactly when SvrBak.txt names this machine as the backup.
 pub fn sync_marker(cx: &Context) -> Result<Value> {
     let store = cx.store;
+    let is_backup = store.config.machine.role == Role::Backup;
+    let holds = is_backup && store.backup.look()?.record.is_some_and(|r| r.holder == Side::Backup);
     let Some(svrbak) = facts::svrbak(store)? else {
-        // Without SvrBak.txt nobody knows who the caja/servidor is: the marker stays as it is.
-        return Ok(json!({ "present": facts::marked(store), "changed": false }));
+        // Without SvrBak.txt nobody says who the caja/servidor is: the marker stays as it is. But a backup that holds the post is
+        // the caja/servidor, whatever was forgotten before the bad day.
+        let changed = holds && !facts::marked(store);
+        if changed {
+            write_marker(store)?;
+        }
+        return Ok(json!({ "present": facts::marked(store), "changed": changed }));
     };
     let named = marker::names_this_machine(&svrbak, &store.config);
-    let holds =
-        store.config.machine.role == Role::Backup && store.backup.look()?.record.is_some_and(|r| r.holder == Side::Backup);
     let action = marker::action(facts::marked(store), named, holds);
     match action {
         Action::Create => write_marker(store)?,
