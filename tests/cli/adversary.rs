@@ -12,17 +12,6 @@ fn killed_at(shop: &Shop, machine: &str, words: &[&str], point: &str) {
     with_fault(shop, machine, words, "RELEVO_TEST_CRASH_AT", point).expect(137);
 }
 
-/// Main failed with three sales that no mirror has; the backup holds the post and sold two.
-fn promoted() -> Shop {
-    let shop = Shop::new();
-    shop.json("main", &["mirror"]).expect(0);
-    shop.sell("main", "CAJA2", 3);
-    shop.main_off();
-    shop.json("caja", &["promote"]).expect(0);
-    shop.sell("caja", "CAJA1", 2);
-    shop
-}
-
 /// A planned promote moves no folio: it may only open what holds main's very last ticket.
 #[test]
 fn planned_is_undone_when_the_tail_is_not_applied() {
@@ -40,7 +29,7 @@ fn planned_is_undone_when_the_tail_is_not_applied() {
 /// The announcement was gone when the power was cut: main may serve by right, and the run only has its last words to say.
 #[test]
 fn a_restore_killed_after_its_announcement_was_removed_is_not_stuck_while_main_serves() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     killed_at(&shop, "caja", &["restore"], "intent.remove:after");
     shop.json("main", &["launch", "--program", "svrpdv"]).expect(0);
@@ -82,7 +71,7 @@ fn a_standby_of_unknown_age_needs_acceptance() {
 /// No script starts SvrPdv on a restored main before its launch proved that nobody operates.
 #[test]
 fn a_script_cannot_start_a_main_that_awaits_its_start() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     shop.json("caja", &["restore"]).expect(0);
     std::fs::write(shop.path("main", "store/scripts/mirror.rhai"), "fn run(args) { service::start(\"svrpdv\") }").unwrap();
@@ -108,7 +97,7 @@ fn a_script_cannot_start_main_beside_an_announced_promote() {
 /// A gap was noted, then the old disk came back: the report lists the tickets themselves.
 #[test]
 fn a_disk_that_comes_back_after_its_gap_was_noted() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     let (database, aside) = (shop.database("main"), shop.dir.join("aside"));
     std::fs::create_dir_all(&aside).unwrap();
@@ -139,7 +128,7 @@ fn a_disk_that_comes_back_after_its_gap_was_noted() {
 /// Main was started (and fenced itself) while the restore was dead right before its record and the caja was off.
 #[test]
 fn a_main_that_fenced_itself_before_the_record_is_opened_again_by_resume() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     shop.stop_server("caja");
     killed_at(&shop, "caja", &["restore"], "database.record:before");
@@ -167,7 +156,7 @@ fn a_fence_that_undo_could_not_lift_is_lifted_by_mains_launch() {
 /// An old main whose SvrPdv is alive closes it; one that tills have open is refused as well (11), not as an operator's mistake.
 #[test]
 fn an_old_main_that_serves_stops_serving() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     // Its SvrPdv was started while the caja was out of sight and nobody told main.
     let hidden = shop.dir.join("caja.off");
@@ -220,7 +209,7 @@ fn a_tail_is_saved_where_one_target_can_be_reached() {
 /// What main has learned it does not forget: it was refused but could not be closed, then the caja was off.
 #[test]
 fn an_old_main_remembers_the_higher_epoch_it_met() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     let open = rusqlite::Connection::open(shop.database("main")).unwrap();
     open.query_row("SELECT count(*) FROM Ventas", [], |r| r.get::<_, i64>(0)).unwrap();
@@ -253,7 +242,7 @@ fn a_licence_that_the_lost_main_kept_is_remembered() {
 /// A tail that the target spoiled blocks nobody: the tickets are saved again beside it.
 #[test]
 fn a_spoiled_tail_is_saved_again_and_blocks_nobody() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
     let folder = shop.path("caja", "copias").join("0142");

@@ -2,20 +2,9 @@
 
 use crate::harness::Shop;
 
-/// Main failed with three sales that no mirror has; the backup serves and sold two.
-fn promoted() -> Shop {
-    let shop = Shop::new();
-    shop.json("main", &["mirror"]).expect(0);
-    shop.sell("main", "CAJA2", 3);
-    shop.main_off();
-    shop.json("caja", &["promote"]).expect(0);
-    shop.sell("caja", "CAJA1", 2);
-    shop
-}
-
 #[test]
 fn an_old_main_is_fenced_its_tail_saved_and_refused() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     let refused = shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
     assert_eq!(refused.kind(), "superseded");
@@ -31,7 +20,7 @@ fn an_old_main_is_fenced_its_tail_saved_and_refused() {
 
 #[test]
 fn the_five_steps_give_main_its_post_back() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     let done = shop.json("caja", &["restore"]).expect(0).json();
     assert_eq!(
@@ -60,7 +49,7 @@ fn the_five_steps_give_main_its_post_back() {
 
 #[test]
 fn it_is_refused_while_somebody_operates_or_main_is_away() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     assert_eq!(shop.json("caja", &["restore"]).expect(4).kind(), "main_unreachable");
     shop.main_on();
     let open = rusqlite::Connection::open(shop.database("caja")).unwrap();
@@ -83,7 +72,7 @@ fn there_is_nothing_to_restore_while_main_holds() {
 
 #[test]
 fn a_main_whose_disk_never_comes_back_leaves_a_gap_with_names() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     std::fs::remove_file(shop.database("main")).unwrap();
     for end in ["-wal", "-shm"] {
@@ -98,7 +87,7 @@ fn a_main_whose_disk_never_comes_back_leaves_a_gap_with_names() {
 /// A technician puts an old backup of the database back beside the record of a later epoch.
 #[test]
 fn an_older_database_put_back_on_main_does_not_serve() {
-    let shop = promoted();
+    let shop = Shop::promoted();
     shop.main_on();
     let old = std::fs::read(shop.database("caja")).unwrap();
     shop.json("caja", &["restore"]).expect(0);

@@ -84,6 +84,17 @@ impl Shop {
         shop
     }
 
+    /// A shop whose main failed with three sales that no mirror has; the backup holds the post, serves and sold two.
+    pub fn promoted() -> Shop {
+        let shop = Shop::new();
+        shop.json("main", &["mirror"]).expect(0);
+        shop.sell("main", "CAJA2", 3);
+        shop.main_off();
+        shop.json("caja", &["promote"]).expect(0);
+        shop.sell("caja", "CAJA1", 2);
+        shop
+    }
+
     /// The text of SvrBak.txt of this shop.
     pub fn svrbak(&self) -> String {
         format!(
