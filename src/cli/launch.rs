@@ -126,6 +126,7 @@ enum Start {
 /// Main's SvrPdv: takes the post first, then looks at the epoch. `false`: it serves already.
 fn take_main_post(run: &Run) -> Result<bool> {
     let store = &run.store;
+    programs::about_to_be(store, Program::Svrpdv)?; // one that shows itself holds its lock, and the post is not to be had
     let until = Instant::now() + ANOTHER_LAUNCH;
     let post = loop {
         if let Some(post) = store.main.take_post()? {

@@ -47,22 +47,25 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
     let (gate, server) = (post.gate, post.server);
     note_starting(store, program)?;
     drop(server);
-    let process = store.world.start(Label::ServiceStart, &command).map_err(|e| {
+    let started = store.world.start(Label::ServiceStart, &command).map_err(|e| {
         let what = &command.argv[0];
         Failure::failed("program_not_started", text!("no se pudo iniciar {what}", "could not start {what}"))
             .cause(e)
             .hint(text!("revise [programs.svrpdv] command", "check [programs.svrpdv] command"))
-    })?;
-    remember(store, program, &process)?;
-    forget_starting(store, program)?;
+    });
+    if let Ok(process) = &started {
+        remember(store, program, process)?;
+    }
+    forget_starting(store, program)?; // also where nothing was started: nobody is to be waited for
+    let process = started?;
     wait_ready(store, side, section, &process)?;
     drop(gate);
     Ok(json!({ "started": true, "pid": process.pid }))
 }
 
 /// Somebody may have died between starting the program and noting its process: it is given time to show itself, so that no
-/// second one is started beside it.
-fn about_to_be(store: &Store, program: Program) -> Result<Option<ProcessId>> {
+/// second one is started beside it. Asked before the post is taken, which would keep it from showing itself.
+pub fn about_to_be(store: &Store, program: Program) -> Result<Option<ProcessId>> {
     if !starting_path(store, program).exists() {
         return Ok(None);
     }
@@ -117,7 +120,7 @@ pub fn stop(cx: &Context, program: Program) -> Result<Value> {
 
 /// Is it alive, and as which process?
 pub fn alive(store: &Store, program: Program) -> Result<Option<ProcessId>> {
-    let known = [info_path(store, program), served_by(store, program)];
+    let known = [Some(info_path(store, program)), served_by(store, program)];
     for path in known.into_iter().flatten() {
         let process: Option<ProcessId> = read_if_there(&path).ok().flatten().and_then(|b| serde_json::from_slice(&b).ok());
         if let Some(process) = process
@@ -243,8 +246,8 @@ pub fn section(store: &Store, program: Program) -> Result<&ProgramSection> {
 }
 
 /// Notes the process of a program of this machine.
-pub fn remember(store: &Store, program: Program, process: &ProcessId) -> Result<()> {
-    let Some(path) = info_path(store, program) else { return Ok(()) };
+fn remember(store: &Store, program: Program, process: &ProcessId) -> Result<()> {
+    let path = info_path(store, program);
     let body = serde_json::to_vec(process).unwrap_or_default();
     store
         .world
@@ -252,8 +255,8 @@ pub fn remember(store: &Store, program: Program, process: &ProcessId) -> Result<
         .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
 }
 
-fn info_path(store: &Store, program: Program) -> Option<PathBuf> {
-    Some(store.state.join("programs").join(format!("{program}.json")))
+fn info_path(store: &Store, program: Program) -> PathBuf {
+    store.state.join("programs").join(format!("{program}.json"))
 }
 
 /// What SvrPdv itself says beside its lock: it is known even if relevo died right after starting it.
