@@ -247,11 +247,8 @@ impl Run {
     /// A child failed: back before the point of no return, stuck beyond it.
     fn fall(&self, path: &str, saga: &Saga, beyond: bool, failure: Failure) -> Result<Value> {
         if !beyond {
-            let failure = {
-                self.watch.note(failure.message.clone());
-                self.unwind_all(path, saga)?;
-                failure
-            };
+            self.watch.note(failure.message.clone());
+            self.unwind_all(path, saga)?;
             return self.outcome(path, Err(failure));
         }
         self.inner()?.note(Event::Stuck { failure: failure.clone() })?;
