@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::output::age;
 use super::session::Session;
 use crate::error::{Failure, Result};
-use crate::steps::standby;
+use crate::steps::{mirror, standby};
 use crate::store::Store;
-use crate::targets::copies::Copies;
 use crate::text;
 
 /// Arguments of `relevo target`.
@@ -77,14 +77,17 @@ fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value>
     let watch = session.watch();
     let mut results = Vec::new();
     let mut bad = 0;
-    for copies in store.copies.iter().filter(|c| only.is_none_or(|name| c.name() == name)) {
+    for copies in mirror::chosen(store, only)? {
         let result = standby::verify_target(store, copies.name(), &watch)?;
-        let (name, read, age) = (copies.name(), &result["copies"], &result["age_s"]);
-        if result["ok"] == true {
+        let (name, read) = (copies.name(), &result["copies"]);
+        let last = result["age_s"].as_u64().map(age);
+        if let (true, Some(age)) = (result["ok"] == true, last) {
             session.output.say(&text!(
-                "{name}: sano ({read} copias; la última, de hace {age} s)",
-                "{name}: sound ({read} copies; the last {age} s old)"
+                "{name}: sano ({read} copias; la última, de hace {age})",
+                "{name}: sound ({read} copies; the last {age} old)"
             ));
+        } else if result["ok"] == true {
+            session.output.say(&text!("{name}: todavía no hay copias", "{name}: there are no copies yet"));
         } else {
             bad += 1;
             for problem in result["problems"].as_array().into_iter().flatten() {
@@ -92,9 +95,6 @@ fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value>
             }
         }
         results.push(result);
-    }
-    if let (Some(name), true) = (only, results.is_empty()) {
-        return Err(unknown_target(name));
     }
     if bad > 0 {
         return Err(Failure::failed(
@@ -111,8 +111,7 @@ fn get(session: &Session, store: &Store, name: &str, file: PathBuf, only: Option
         let shown = file.display();
         return Err(Failure::refused("file_exists", text!("{shown} ya existe", "{shown} exists already")));
     }
-    let copies: Vec<&Copies> = store.copies.iter().filter(|c| only.is_none_or(|name| c.name() == name)).collect();
-    for target in copies {
+    for target in mirror::chosen(store, only)? {
         let listing = target.list()?;
         let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) else { continue };
         if plan {
@@ -135,10 +134,4 @@ fn get(session: &Session, store: &Store, name: &str, file: PathBuf, only: Option
     }
     Err(Failure::failed("no_such_copy", text!("no hay copia {name}", "there is no copy {name}"))
         .hint(text!("vea los nombres con: relevo target list", "see the names with: relevo target list")))
-}
-
-/// A target's name that relevo.toml does not have.
-pub fn unknown_target(name: &str) -> Failure {
-    Failure::invalid("unknown_target", text!("no hay destino {name}", "there is no target {name}"))
-        .hint(text!("vea [targets] en relevo.toml", "see [targets] in relevo.toml"))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
 use crate::facts;
-use crate::model::{CopyKind, DatabaseId, DatabaseState, EpochRecord, Listed, Look, Manifest, Position, Role, copy_name};
+use crate::model::{CopyKind, DatabaseId, DatabaseState, EpochRecord, Listed, Look, Position, Role, Scanned, copy_name};
 use crate::plan::launch::superseded;
 use crate::plan::mirror::{MirrorFacts, MirrorPlan, mirror as decide};
 use crate::plan::retention;
@@ -107,7 +107,7 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     let record = EpochRecord { database: Some(store.main.identify(&store.config.store.id)?), ..record };
     let targets = chosen(store, target)?;
     let first = first_in_reach(&targets)?;
-    let (listed, plan) = put_copy(cx, first, &record, full)?;
+    let (listed, plan, pages) = put_copy(cx, first, &record, full)?;
     let listing = first.list()?;
     // A target that is away keeps no copy from the others, nor from the standby; it is said at the end.
     let mut trouble = None;
@@ -145,7 +145,7 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     let mut result = match &listed {
         Some(Listed { manifest: m, .. }) => json!({
             "kind": m.kind, "copy": m.name, "sequence": m.sequence, "bytes": m.stored.bytes, "raw_bytes": m.raw.bytes,
-            "pages": pages(m), "reason": m.reason, "reason_text": reason,
+            "pages": pages, "reason": m.reason, "reason_text": reason,
         }),
         None => json!({
             "kind": "skip", "copy": null, "sequence": newest.map(|m| m.sequence), "bytes": 0, "raw_bytes": 0, "pages": 0, "reason": "nothing_changed", "reason_text": null,
@@ -155,11 +155,6 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
         result.extend(common);
     }
     Ok(result)
-}
-
-/// An increment's raw bytes tell its pages; a full copy's do not matter to anybody.
-fn pages(manifest: &Manifest) -> Value {
-    if manifest.kind == CopyKind::Full { Value::Null } else { json!(manifest.raw.bytes / 4096) }
 }
 
 /// Main's database is open, main holds the post, and no higher epoch is in sight.
@@ -221,14 +216,21 @@ fn numbers_used(store: &Store, first: &Copies, listing: &Listing, record: &Epoch
     Ok(used)
 }
 
-pub(super) fn chosen<'a>(store: &'a Store, target: Option<&str>) -> Result<Vec<&'a Copies>> {
-    let all: Vec<&Copies> = store.copies.iter().filter(|copies| target.is_none_or(|name| copies.name() == name)).collect();
-    match (target, all.is_empty()) {
-        (Some(name), true) => Err(Failure::invalid(
+/// The target of this name.
+pub fn named<'a>(store: &'a Store, name: &str) -> Result<&'a Copies> {
+    store.copies.iter().find(|copies| copies.name() == name).ok_or_else(|| {
+        Failure::invalid(
             "unknown_target",
             text!("no hay destino {name} en [mirror] targets", "there is no target {name} in [mirror] targets"),
-        )),
-        _ => Ok(all),
+        )
+    })
+}
+
+/// The named target, or all.
+pub fn chosen<'a>(store: &'a Store, target: Option<&str>) -> Result<Vec<&'a Copies>> {
+    match target {
+        Some(name) => Ok(vec![named(store, name)?]),
+        None => Ok(store.copies.iter().collect()),
     }
 }
 
@@ -256,8 +258,8 @@ fn decide_copy(
     }))
 }
 
-/// Decides and puts the next copy on a target. `None`: nothing had changed.
-fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> Result<(Option<Listed>, MirrorPlan)> {
+/// Decides and puts the next copy on a target, and counts its pages. `None`: nothing had changed.
+fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> Result<(Option<Listed>, MirrorPlan, u64)> {
     let store = cx.store;
     let Some(database) = record.database else {
         return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
@@ -284,8 +286,13 @@ fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> 
     if kind == CopyKind::Full {
         cx.watch.note(text!("copia completa", "full copy"));
     }
-    let listed = copies.put(draft, &mut |out| stream(store.main.as_ref(), base, record, sequence, out, cx.watch))?;
-    Ok((listed, plan))
+    let mut pages = 0;
+    let listed = copies.put(draft, &mut |out| {
+        let scanned = stream(store.main.as_ref(), base, record, sequence, out, cx.watch)?;
+        pages = scanned.as_ref().map_or(0, |s| s.change.pages);
+        Ok(scanned.map(streamed))
+    })?;
+    Ok((listed, plan, pages))
 }
 
 /// Streams a server's snapshot into an object of a target.
@@ -296,7 +303,7 @@ pub fn stream(
     sequence: u64,
     out: &mut dyn Write,
     watch: &Watch,
-) -> Result<Option<Streamed>> {
+) -> Result<Option<Scanned>> {
     let mut sink = |part: Part<'_>| match part {
         Part::Change(_) => Ok(true),
         Part::Bytes(bytes) => out.write_all(bytes).map(|()| true).map_err(|e| {
@@ -304,8 +311,12 @@ pub fn stream(
                 .cause(e)
         }),
     };
-    let scanned = server.scan(base, record, sequence, &mut sink, watch)?;
-    Ok(scanned.map(|s| Streamed { to: s.to, last_folio: s.last_folio }))
+    server.scan(base, record, sequence, &mut sink, watch)
+}
+
+/// What a manifest keeps of a scan.
+pub fn streamed(scanned: Scanned) -> Streamed {
+    Streamed { to: scanned.to, last_folio: scanned.last_folio }
 }
 
 /// The backup's database is one that copies are applied to.
@@ -318,13 +329,13 @@ pub fn take_tail(cx: &Context) -> Result<Value> {
     let store = cx.store;
     let main = store.main.look()?;
     let record = main.record.unwrap_or_else(|| EpochRecord::first(None));
-    let targets: Vec<&Copies> = store.copies.iter().collect();
+    let targets = chosen(store, None)?;
     let first = first_in_reach(&targets)?;
     let database = match record.database.or(store.backup.look()?.position.map(|p| p.database)) {
         Some(database) => database,
         None => return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity"))),
     };
-    let (listed, _) = put_copy(cx, first, &EpochRecord { database: Some(database), ..record }, false)?;
+    let (listed, ..) = put_copy(cx, first, &EpochRecord { database: Some(database), ..record }, false)?;
     if let Some(listed) = &listed {
         for other in targets.iter().filter(|other| other.name() != first.name()) {
             if let Err(failure) = first.copy_to(other, listed) {

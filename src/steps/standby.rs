@@ -9,7 +9,7 @@ use crate::model::{CopyToApply, DatabaseState, Listed, Look, Manifest, Position,
 use crate::plan::chain::{Chain, chain};
 use crate::plan::promote::Reach;
 use crate::progress::Watch;
-use crate::steps::mirror::{chosen, damaged};
+use crate::steps::mirror::{damaged, named};
 use crate::steps::{Context, signals};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Listing};
@@ -216,9 +216,7 @@ fn holds_all_of_main(store: &Store, standby: &Position) -> Result<()> {
 
 /// Reads every copy of a target and restores its newest chain into a scratch file.
 pub fn verify_target(store: &Store, name: &str, watch: &Watch) -> Result<Value> {
-    let copies = chosen(store, Some(name))?.into_iter().next().ok_or_else(|| {
-        crate::error::Failure::invalid("unknown_target", text!("no hay destino {name}", "there is no target {name}"))
-    })?;
+    let copies = named(store, name)?;
     let listing = copies.list()?;
     let mut problems: Vec<String> =
         listing.damaged.iter().map(|d| format!("{}: {}", d.name, d.reason.get(store.operator.lang))).collect();

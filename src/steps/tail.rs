@@ -171,7 +171,8 @@ fn put_whole(
         previous: None,
         reason: Some("tail".to_owned()),
     };
-    let listed = copies.put(draft, &mut |out| mirror::stream(main, None, &record, number, out, watch))?;
+    let listed =
+        copies.put(draft, &mut |out| Ok(mirror::stream(main, None, &record, number, out, watch)?.map(mirror::streamed)))?;
     match listed {
         Some(listed) => copies.verify(&listed.manifest, watch),
         None => Err(Failure::failed("tail_empty", text!("no hubo nada que guardar", "there was nothing to save"))),

@@ -11,10 +11,15 @@ fn seed_increment_skip_and_what_status_says() {
         (Some("full"), Some(1), Some(true)),
         "{seed}"
     );
+    let standby = std::fs::metadata(shop.database("caja")).unwrap().len();
+    assert_eq!(seed["pages"].as_u64(), Some(standby / 4096), "{seed}");
     shop.sell("main", "CAJA2", 3);
     let increment = shop.json("main", &["mirror"]).expect(0).json();
     assert_eq!((increment["kind"].as_str(), increment["sequence"].as_u64()), (Some("increment"), Some(2)), "{increment}");
     assert!(increment["bytes"].as_u64() < seed["bytes"].as_u64());
+    // a raw increment is 20 bytes and, for each page, its number and its content
+    let pages = increment["pages"].as_u64().unwrap();
+    assert_eq!(increment["raw_bytes"].as_u64(), Some(20 + pages * (4 + 4096)), "{increment}");
     let skip = shop.json("main", &["mirror"]).expect(0).json();
     assert_eq!(skip["kind"], "skip");
 
@@ -57,6 +62,9 @@ fn a_till_does_not_mirror_and_a_licence_is_needed() {
 #[test]
 fn target_list_verify_get() {
     let shop = Shop::new();
+    let empty = shop.say("caja", "es", &["target", "verify"]).expect(0);
+    assert!(empty.out.contains("todavía no hay copias"), "{}", empty.out);
+    assert_eq!(shop.json("caja", &["target", "verify", "otro"]).expect(3).kind(), "unknown_target");
     shop.json("main", &["mirror"]).expect(0);
     shop.sell("main", "CAJA2", 2);
     shop.json("main", &["mirror"]).expect(0);
