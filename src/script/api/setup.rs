@@ -8,7 +8,7 @@ pub(super) const ALL: &[Primitive] = &[Primitive {
     returns: Kind::Map,
     fields: &[field("removed", Kind::Bool, Doc("había uno y se quitó", "there was one and it was removed"))],
     effect: Effect::Effect,
-    undo: Doc("vuelve el acceso directo", "the shortcut comes back"),
+    undo: Doc("no se deshace", "not undone"),
     doc: Doc(
         "Quita del escritorio el acceso directo de SvrPdv ([setup] shortcut).",
         "Removes SvrPdv's shortcut from the desktop ([setup] shortcut).",

@@ -152,7 +152,7 @@ pub(super) const ALL: &[Primitive] = &[
         params: &[param("options", Kind::Options(SIGNALS))],
         errors: &["needs_authorisation", "not_main", "instances_disagree"],
         effect: Effect::Effect,
-        undo: Doc("vuelven los archivos anteriores", "the earlier files come back"),
+        undo: Doc("no se deshace; se repite con los datos anteriores", "not undone; repeat it with the earlier data"),
         doc: Doc(
             "Escribe SvrBak.txt y VecBak.txt en el principal. Requiere una persona autorizada.",
             "Writes SvrBak.txt and VecBak.txt on main. Needs an authorised person.",
@@ -175,7 +175,10 @@ pub(super) const ALL: &[Primitive] = &[
     Primitive {
         name: "mark_terminal",
         effect: Effect::Effect,
-        undo: Doc("se borra PosBak.txt", "PosBak.txt is removed"),
+        undo: Doc(
+            "no se deshace; la próxima llamada de sync_marker lo pone en regla",
+            "not undone; the next call of sync_marker brings it into line",
+        ),
         doc: Doc(
             "Declara a esta terminal caja/servidor: escribe PosBak.txt.",
             "Makes this terminal the caja/servidor: writes PosBak.txt.",
