@@ -11,7 +11,7 @@ use crate::facts;
 use crate::model::{DatabaseState, Program, Role};
 use crate::script::{diagnostic, lint};
 use crate::signal::SVRBAK;
-use crate::steps::programs;
+use crate::steps::{own_side, programs};
 use crate::store::Store;
 use crate::text;
 use crate::text::Text;
@@ -159,6 +159,12 @@ fn servers(store: &Store, found: &mut Vec<Finding>) -> Result<()> {
                 "{instance}: the database cannot be read, or is older than the record relevo.epoch beside it; keep it and call support"
             );
             say(found, "database_unknown", Severity::Wrong, why);
+        }
+        if state == DatabaseState::Open && own_side(store) == Some(side) {
+            for finding in store.server(side).integrity()? {
+                let why = text!("{instance}: la base está dañada: {finding}", "{instance}: the database is damaged: {finding}");
+                say(found, "database_damaged", Severity::Wrong, why);
+            }
         }
         let database = Path::new(&instance).join(format!("{}.db", store.config.server(side).database));
         if let (Ok(size), Ok(free)) = (std::fs::metadata(&database).map(|m| m.len()), world::free_space(Path::new(&instance))) {

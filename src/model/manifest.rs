@@ -48,6 +48,9 @@ pub struct Manifest {
     pub reason: Option<String>,
 }
 
+/// The engine whose artefacts this program makes and applies, and the version of their format (docs/copies.md).
+pub const ENGINE: (&str, &str) = ("embedded", "1");
+
 /// Length and hash of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use crate::text::Text;
 
 mod manifest;
 mod observed;
-pub use manifest::{Listed, Manifest, Sized, copy_name};
+pub use manifest::{ENGINE, Listed, Manifest, Sized, copy_name};
 pub use observed::{Change, CopyToApply, FolioRule, Look, Scanned, Session};
 
 /// What this machine is in its store.

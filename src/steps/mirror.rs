@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
 use crate::facts;
-use crate::model::{CopyKind, DatabaseId, DatabaseState, EpochRecord, Listed, Look, Position, Role, Scanned, copy_name};
+use crate::model::{CopyKind, DatabaseId, DatabaseState, ENGINE, EpochRecord, Listed, Look, Position, Role, Scanned, copy_name};
 use crate::plan::launch::superseded;
 use crate::plan::mirror::{MirrorFacts, MirrorPlan, mirror as decide};
 use crate::plan::retention;
@@ -126,8 +126,9 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
         }
     }
     let applied = if apply && backup_follows(&store.backup.look()?) { bring_forward(store, cx.watch)? } else { None };
+    let mut sound = None;
     for copies in &targets {
-        if let Err(failure) = retain(store, copies, cx.watch) {
+        if let Err(failure) = retain(store, copies, &mut sound, cx.watch) {
             trouble = trouble.or(Some(failure));
         }
     }
@@ -276,8 +277,8 @@ fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> 
         epoch: record.epoch,
         sequence,
         kind,
-        engine: "embedded".to_owned(),
-        engine_version: "1".to_owned(),
+        engine: ENGINE.0.to_owned(),
+        engine_version: ENGINE.1.to_owned(),
         from: base.cloned(),
         at: store.now(),
         previous,
@@ -346,16 +347,39 @@ pub fn take_tail(cx: &Context) -> Result<Value> {
     Ok(json!({ "copy": listed.map(|l| l.manifest.name) }))
 }
 
-/// Removes what retention gives free; a target that cannot be cleaned is said, not a failure of the mirror.
-fn retain(store: &Store, copies: &Copies, watch: &Watch) -> Result<()> {
+/// Removes what retention gives free; a target that cannot be cleaned is said, not a failure of the mirror. The newest copies are as
+/// damaged as main is: before an older chain goes main's own structure is checked, once (`sound`), and while it is not sound all stay.
+fn retain(store: &Store, copies: &Copies, sound: &mut Option<Result<()>>, watch: &Watch) -> Result<()> {
     let listing = copies.list()?;
     let standby = store.backup.look()?.position;
     let decisions = retention::retention(&listing.copies, &damaged(&listing), store.config.mirror.keep_chains, standby.as_ref());
-    for name in retention::removals(&decisions) {
-        let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) else { continue };
+    let gone = retention::removals(&decisions);
+    let goes: Vec<&Listed> = gone.iter().filter_map(|name| listing.copies.iter().find(|l| l.manifest.name == *name)).collect();
+    if goes.iter().any(|l| l.manifest.kind == CopyKind::Full) {
+        sound.get_or_insert_with(|| source_sound(store)).clone()?;
+    }
+    for listed in goes {
         if let Err(failure) = copies.remove(listed) {
             watch.note(failure.message);
         }
     }
     Ok(())
+}
+
+/// Is main's database sound by its own check?
+fn source_sound(store: &Store) -> Result<()> {
+    let Some(finding) = store.main.integrity()?.into_iter().next() else { return Ok(()) };
+    let instance = store.main.instance();
+    Err(Failure::failed(
+        "source_damaged",
+        text!(
+            "la base de {instance} está dañada; no se borró ninguna copia anterior",
+            "the database of {instance} is damaged; no earlier copy was removed"
+        ),
+    )
+    .cause(finding)
+    .hint(text!(
+        "llame a soporte: relevo doctor muestra el daño, y relevo target get trae una copia de antes",
+        "call support: relevo doctor shows the damage, and relevo target get fetches a copy from before"
+    )))
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::error::{Failure, Result};
-use crate::model::{CopyKind, DatabaseState, Epoch, EpochRecord, Ticket, TicketKey, copy_name};
+use crate::model::{CopyKind, DatabaseState, ENGINE, Epoch, EpochRecord, Ticket, TicketKey, copy_name};
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
 use crate::steps::{Context, mirror, promote};
@@ -164,8 +164,8 @@ fn put_whole(
         epoch,
         sequence: number,
         kind: CopyKind::Tail,
-        engine: "embedded".to_owned(),
-        engine_version: "1".to_owned(),
+        engine: ENGINE.0.to_owned(),
+        engine_version: ENGINE.1.to_owned(),
         from: None,
         at: store.now(),
         previous: None,

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use serde_json::Value;
 
 use crate::error::{Failure, Result, Retry};
-use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Manifest, Position, Sized, copy_name};
+use crate::model::{CopyKind, DatabaseId, ENGINE, Epoch, Hash, Listed, Manifest, Position, Sized, copy_name};
 use crate::progress::{Progress, Watch};
 use crate::targets::directory::is_part;
 use crate::targets::read::{Broken, Damage, checked, copy_stored};
@@ -498,6 +498,14 @@ fn check_parts(manifest: &Manifest) -> Result<(), Text> {
     let words = [Some(&manifest.at), Some(&manifest.engine), Some(&manifest.engine_version), manifest.reason.as_ref()];
     if words.into_iter().flatten().any(|word| word.len() > 200 || word.contains(char::is_control)) {
         return Err(text!("contiene texto que no es de una copia", "it holds text that no copy has"));
+    }
+    // A newer relevo elsewhere in the store: what this one does not know it must not apply, and not take for damage either.
+    let (engine, version) = (&manifest.engine, &manifest.engine_version);
+    if (engine.as_str(), version.as_str()) != ENGINE {
+        return Err(text!(
+            "la hizo otra versión de relevo ({engine}, formato {version}); actualice relevo en este equipo",
+            "another version of relevo made it ({engine}, format {version}); update relevo on this machine"
+        ));
     }
     if to.database != *database || from.as_ref().is_some_and(|from| from.database != *database) {
         return Err(text!("las posiciones son de otra base de datos", "the positions are those of another database"));

@@ -317,3 +317,26 @@ fn an_error_of_the_target_is_not_taken_for_damage() {
     assert_eq!(kind(std::io::ErrorKind::TimedOut), "copy_unreadable");
     assert_eq!(kind(std::io::ErrorKind::UnexpectedEof), "copy_truncated");
 }
+
+/// A caja whose relevo is older than main's meets copies that it does not know: never applied, named, with the remedy.
+#[test]
+fn a_copy_of_another_version_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let copies = plain(dir.path());
+    put_full(&copies, 1, &content(1));
+    let manifest = dir.path().join("s1").join(copy_name(Epoch(1), 1, CopyKind::Full)).with_extension("json");
+    let good = fs::read_to_string(&manifest).unwrap();
+    for (key, value) in [("engine_version", "2"), ("engine", "sqlserver")] {
+        let mut body: serde_json::Value = serde_json::from_str(&good).unwrap();
+        body.as_object_mut().unwrap().shift_remove("check");
+        body[key] = value.into();
+        let check = Hash::of(body.to_string().as_bytes());
+        body["check"] = check.to_string().into();
+        fs::write(&manifest, format!("{body:#}\n")).unwrap();
+        let listing = copies.list().unwrap();
+        assert!(listing.copies.is_empty(), "{key}");
+        assert!(listing.damaged[0].reason.en.contains("another version of relevo"), "{}", listing.damaged[0].reason.en);
+    }
+    let draft = Draft { engine_version: "2".to_owned(), ..draft(2, CopyKind::Full) };
+    assert_eq!(put(&copies, draft, &content(2)).unwrap_err().kind, "copy_invalid");
+}

@@ -168,3 +168,30 @@ fn a_strange_name_on_the_target_does_not_stop_the_mirror() {
     let next = shop.json("main", &["mirror"]).expect(0).json();
     assert_eq!((next["sequence"].as_u64(), next["applied"].as_bool()), (Some(2), Some(true)), "{next}");
 }
+
+/// A main whose disk spoils its database is mirrored as it is: the copies from before the damage must outlive that.
+#[test]
+fn no_older_chain_goes_while_mains_database_is_damaged() {
+    use std::io::{Seek, SeekFrom, Write};
+    let shop = Shop::new();
+    for _ in 0..2 {
+        shop.json("main", &["mirror", "--full"]).expect(0);
+        shop.sell("main", "CAJA2", 1);
+    }
+    let database = shop.database("main");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let number = |sql: &str| connection.query_row(sql, [], |r| r.get::<_, u32>(0)).unwrap().into();
+    let (page, size): (u64, u64) =
+        (number("SELECT rootpage FROM sqlite_schema WHERE name = 'Articulos'"), number("PRAGMA page_size"));
+    drop(connection);
+    let mut file = std::fs::File::options().write(true).open(&database).unwrap();
+    file.seek(SeekFrom::Start((page - 1) * size + 3)).unwrap();
+    file.write_all(&[0x7F, 0xFF]).unwrap();
+    drop(file);
+    assert_eq!(shop.json("main", &["mirror", "--full"]).expect(1).kind(), "source_damaged");
+    let fulls = shop.json("main", &["target", "list"]).expect(0).out.matches("-full\"").count();
+    assert_eq!(fulls, 3, "the two from before and the one that was just made");
+    let doctor = shop.json("main", &["doctor"]);
+    assert!(doctor.out.contains("the database is damaged"), "{}", doctor.out);
+}

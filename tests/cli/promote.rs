@@ -117,3 +117,22 @@ fn without_a_copy_there_is_nothing_to_promote() {
     shop.main_off();
     assert_eq!(shop.json("caja", &["promote"]).expect(4).kind(), "no_copy");
 }
+
+/// The post changed hands and the server program does not start: the backup keeps the post, the cause is said, and once it is gone
+/// the holder's launch serves.
+#[test]
+fn a_server_program_that_does_not_start_leaves_the_post_where_it_is() {
+    let shop = failed_main(&Options::default());
+    let toml = shop.path("caja", "store/relevo.toml");
+    let good = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, good.replace("'stand-in', 'svrpdv'", "'stand-in', 'no-such-program'")).unwrap();
+    let failed = shop.json("caja", &["promote"]).expect(1);
+    assert_eq!(failed.kind(), "program_ended");
+    let status = shop.status("caja");
+    assert_eq!((status["holder"].as_str(), status["epoch"].as_u64()), (Some("backup"), Some(2)), "{status}");
+    assert_eq!((&status["serving"], &status["runs_open"]), (&serde_json::Value::Null, &serde_json::json!([])), "{status}");
+    assert_eq!(shop.json("caja", &["launch", "--program", "svrpdv"]).expect(1).kind(), "program_ended");
+    std::fs::write(&toml, good).unwrap();
+    shop.json("caja", &["launch", "--program", "svrpdv"]).expect(0);
+    assert_eq!(shop.status("caja")["serving"], "backup");
+}
