@@ -4,5 +4,6 @@
 
 mod cli;
 mod crash;
+mod guarantees;
 mod harness;
 mod repo;
