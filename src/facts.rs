@@ -8,12 +8,14 @@ use crate::config::Authorisation;
 use crate::error::{Failure, Result};
 use crate::journal::recover;
 use crate::journal::recover::OpenState;
-use crate::model::{EpochRecord, Look, Manifest, Position, Program, Role, Side};
+use crate::model::kept;
+use crate::model::{DatabaseState, EpochRecord, Look, Manifest, Position, Program, Role, Side};
 use crate::plan::matrix::{self, Facts, Verdict};
+use crate::server::DatabaseServer;
 use crate::signal::authorisation::{Authorised, parse};
 use crate::signal::svrbak::{self, SvrBak, same_instance};
 use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
-use crate::store::Store;
+use crate::store::{Store, highest};
 use crate::text;
 use crate::text::Text;
 use crate::world::{Label, read_if_there};
@@ -83,7 +85,10 @@ pub fn svrbak(store: &Store) -> Result<Option<SvrBak>> {
 
 /// The verdict of the test matrix; `program` is what is launched.
 pub fn verdict(store: &Store, program: Option<Program>) -> Result<Verdict> {
-    let (main, backup) = (store.main.look()?, store.backup.look()?);
+    let (main, backup) = match program {
+        Some(_) => (store.main.look()?, store.backup.look()?),
+        None => (seen(store.main.as_ref()), seen(store.backup.as_ref())),
+    };
     let authorised = authorised(store).unwrap_or_default();
     let marker = marked(store);
     if let Some(program) = program {
@@ -157,10 +162,26 @@ pub fn licence_doubt(store: &Store) -> Result<Option<Text>> {
         .map(|until| text!("la autorización del respaldo venció el {until}", "the backup's authorisation expired on {until}")))
 }
 
+/// A server for people to see: one that cannot say what it is is unknown, with the reason.
+pub fn seen(server: &dyn DatabaseServer) -> Look {
+    server.look().unwrap_or_else(|failure| Look {
+        instance: server.instance(),
+        reachable: true,
+        state: DatabaseState::Unknown,
+        serving: false,
+        record: None,
+        intent: None,
+        position: None,
+        applying: None,
+        trouble: Some(failure.message),
+    })
+}
+
 /// Everything, as `status --json` prints it. Unknown values are null, never absent.
 pub fn facts(store: &Store) -> Result<Value> {
-    let (main, backup) = (store.main.look()?, store.backup.look()?);
-    let record = store.highest_record()?;
+    let (main, backup) = (seen(store.main.as_ref()), seen(store.backup.as_ref()));
+    let known = [main.record.clone(), backup.record.clone(), store.remembered()?];
+    let record = highest(known).unwrap_or_else(|| EpochRecord::first(None));
     let verdict = verdict(store, None)?;
     let authorised = authorised(store).unwrap_or_default();
     let mut open = Vec::new();
@@ -232,7 +253,7 @@ pub fn age_s(store: &Store, at: &str) -> Option<u64> {
 
 /// The position that the last trial restore proved on this machine.
 fn verified_by_restore(store: &Store) -> Option<Position> {
-    serde_json::from_slice(&std::fs::read(store.state.join("verified.json")).ok()?).ok()
+    kept::decode(&std::fs::read(store.state.join("verified.json")).ok()?).ok()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::config::{Config, Engine};
 use crate::error::{Exit, Failure, Result};
 use crate::journal::Journal;
-use crate::model::{EpochRecord, Side};
+use crate::model::{EpochRecord, Side, kept};
 use crate::operator::Operator;
 use crate::server::DatabaseServer;
 use crate::server::embedded::Embedded;
@@ -90,7 +90,7 @@ impl Store {
         let path = self.state.join("epoch.json");
         let body = read_if_there(&path).map_err(|e| Failure::io(text!("no se pudo leer", "could not read"), &path, &e))?;
         let Some(body) = body else { return Ok(None) };
-        serde_json::from_slice(&body).map(Some).map_err(|e| {
+        kept::decode(&body).map(Some).map_err(|e| {
             let shown = path.display();
             Failure::new(
                 Exit::Stuck,
@@ -114,16 +114,15 @@ impl Store {
             return Ok(());
         }
         let path = self.state.join("epoch.json");
-        let body = serde_json::to_vec(record).unwrap_or_default();
         self.world
-            .write_file(Label::StateWrite, &path, &body)
+            .write_file(Label::StateWrite, &path, &kept::encode(record))
             .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
     }
 
     /// The highest record in sight: both servers' and the remembered one.
     pub fn highest_record(&self) -> Result<EpochRecord> {
         let seen = [self.main.look()?.record, self.backup.look()?.record, self.remembered()?];
-        Ok(seen.into_iter().flatten().max_by_key(|r| (r.epoch, !r.awaiting_start)).unwrap_or_else(|| EpochRecord::first(None)))
+        Ok(highest(seen).unwrap_or_else(|| EpochRecord::first(None)))
     }
 
     /// The right to serve: the one this launch has taken already, or a new one; `None` when somebody else has it.
@@ -149,6 +148,11 @@ impl Store {
             *held = None;
         }
     }
+}
+
+/// The highest of these; in one epoch the one that was started after a restore wins over the one still waiting.
+pub fn highest(seen: [Option<EpochRecord>; 3]) -> Option<EpochRecord> {
+    seen.into_iter().flatten().max_by_key(|r| (r.epoch, !r.awaiting_start))
 }
 
 fn engine_not_available() -> Failure {

@@ -5,5 +5,6 @@
 mod cli;
 mod crash;
 mod guarantees;
+mod damage;
 mod harness;
 mod repo;

@@ -145,7 +145,10 @@ fn signals(store: &Store, found: &mut Vec<Finding>) {
 
 fn servers(store: &Store, found: &mut Vec<Finding>) -> Result<()> {
     for server in [&store.main, &store.backup] {
-        let look = server.look()?;
+        let look = crate::facts::seen(server.as_ref());
+        if let Some(trouble) = look.trouble {
+            say(found, "file_damaged", Severity::Wrong, trouble);
+        }
         let (side, state, instance) = (server.side(), look.state, look.instance);
         let severity = match (look.reachable, state) {
             (true, DatabaseState::Unknown) => Severity::Wrong,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use crate::error::{Exit, Failure, Result};
+use crate::facts;
 use crate::journal::event::Ending;
 use crate::journal::recover;
 use crate::model::RunId;
@@ -134,6 +135,14 @@ impl Session {
 
 /// Records how a run ended; a run that is interrupted or stuck stays open.
 pub fn close(run: &Run, outcome: Result<Value>) -> Result<Value> {
+    if outcome.is_err() {
+        // The refusal may only say that a server does not answer: the file that keeps it from answering has a name.
+        for server in [&run.store.main, &run.store.backup] {
+            if let Some(trouble) = facts::seen(server.as_ref()).trouble {
+                run.watch.note(trouble);
+            }
+        }
+    }
     // Only role changes are taken up again; the others are simply run again and leave nothing open.
     let resumable = recover::RESUMABLE.contains(&run.log()?.verb.as_str());
     match &outcome {

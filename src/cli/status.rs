@@ -20,6 +20,7 @@ pub fn main(session: &Session) -> u8 {
         }
         Ok(facts) => {
             show(session, &facts);
+            troubles(session);
             0
         }
         Err(failure) => session.output.finish("status", None, Err(failure)),
@@ -34,6 +35,16 @@ fn look(session: &Session) -> Result<Value> {
     let verdict = facts::verdict(&store, None)?;
     facts["verdict"]["message"] = Value::from(verdict.message.get(lang));
     Ok(facts)
+}
+
+/// Files beside the databases that cannot be believed.
+fn troubles(session: &Session) {
+    let Ok(store) = session.store() else { return };
+    for server in [&store.main, &store.backup] {
+        if let Some(trouble) = facts::seen(server.as_ref()).trouble {
+            session.output.say(&trouble);
+        }
+    }
 }
 
 /// The person's word for a code of the facts.

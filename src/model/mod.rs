@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::text;
 use crate::text::Text;
 
+pub mod kept;
 mod manifest;
 mod observed;
 pub use manifest::{ENGINE, Listed, Manifest, Sized, copy_name};

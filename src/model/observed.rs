@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{CopyKind, DatabaseState, EpochRecord, Intent, Position};
+use crate::text::Text;
 
 /// What one look at a server shows. Looking changes nothing and never fails because the server is away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Look {
     pub position: Option<Position>,
     /// The copy being applied to the standby when its writer died; it has to be applied again.
     pub applying: Option<String>,
+    /// A file beside the database that cannot be believed: which, and what that means.
+    #[serde(default)]
+    pub trouble: Option<Text>,
 }
 
 impl Look {

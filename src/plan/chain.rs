@@ -17,6 +17,14 @@ pub struct Gap {
     pub reason: Text,
 }
 
+impl Gap {
+    /// Is it of a copy after this position?
+    pub fn is_beyond(&self, upto: Option<&Position>) -> bool {
+        let key = parse_name(&self.name).map(|(epoch, sequence, _)| (epoch, sequence));
+        upto.is_none_or(|p| key.is_none_or(|key| key > (p.epoch, p.sequence)))
+    }
+}
+
 /// How far the copies reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {

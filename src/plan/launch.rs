@@ -193,7 +193,17 @@ mod tests {
             awaiting_start: false,
         });
         let reachable = state != DatabaseState::Unknown;
-        Look { instance: String::new(), reachable, state, serving, record, intent: None, position: None, applying: None }
+        Look {
+            instance: String::new(),
+            reachable,
+            state,
+            serving,
+            record,
+            intent: None,
+            position: None,
+            applying: None,
+            trouble: None,
+        }
     }
 
     fn facts(role: Role, program: Program, main: Look, backup: Look) -> LaunchFacts {

@@ -15,7 +15,7 @@ use crate::plan::saga::refuse_open_intent;
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
 use crate::server::port::Part;
-use crate::steps::standby::{apply_only, bring_forward, chain_of};
+use crate::steps::standby::{Forward, apply_only, bring_forward, chain_of, is_unusable, proved, set_aside};
 use crate::steps::{Context, locks};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Draft, Listing, Streamed};
@@ -107,25 +107,17 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     let record = EpochRecord { database: Some(store.main.identify(&store.config.store.id)?), ..record };
     let targets = chosen(store, target)?;
     let first = first_in_reach(&targets)?;
-    let (listed, plan, pages) = put_copy(cx, first, &record, full)?;
-    let listing = first.list()?;
-    // A target that is away keeps no copy from the others, nor from the standby; it is said at the end.
-    let mut trouble = None;
-    for other in targets.iter().filter(|other| other.name() != first.name()) {
-        // Also what an earlier mirror could not put there.
-        let put = |one: &Listed| match first.copy_to(other, one) {
-            // Each target got its own copy of this tail while the other was away.
-            Err(failure) if failure.kind == "copy_exists" && one.manifest.kind == CopyKind::Tail => Ok(()),
-            outcome => outcome,
-        };
-        if let Err(failure) = listing.copies.iter().try_for_each(put) {
-            if failure.exit == Exit::Interrupted {
-                return Err(failure);
-            }
-            trouble = trouble.or(Some(failure));
-        }
+    let (mut listed, mut plan, mut pages) = put_copy(cx, first, &record, full, &[])?;
+    let mut trouble = spread(first, &targets)?;
+    let mut forward = follow(cx, apply)?;
+    if forward.trouble.is_some() && !forward.unusable.is_empty() {
+        // A copy on the target is spoiled and the standby waits for it: the next one does without it, now.
+        (listed, plan, pages) = put_copy(cx, first, &record, false, &forward.unusable)?;
+        trouble = trouble.or(spread(first, &targets)?);
+        forward = follow(cx, apply)?;
     }
-    let applied = if apply && backup_follows(&store.backup.look()?) { bring_forward(store, cx.watch)? } else { None };
+    let listing = first.list()?;
+    let applied = forward.position;
     let mut sound = None;
     for copies in &targets {
         if let Err(failure) = retain(store, copies, &mut sound, cx.watch) {
@@ -156,6 +148,38 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
         result.extend(common);
     }
     Ok(result)
+}
+
+/// Puts on the other targets what the first one has, also what an earlier mirror could not put there. A target that is away
+/// keeps no copy from the others, nor from the standby; one spoiled copy keeps no other from its target.
+fn spread(first: &Copies, targets: &[&Copies]) -> Result<Option<Failure>> {
+    let (listing, mut trouble) = (first.list()?, None);
+    for other in targets.iter().filter(|other| other.name() != first.name()) {
+        for one in &listing.copies {
+            match first.copy_to(other, one) {
+                // Each target got its own copy of this tail while the other was away.
+                Err(failure) if failure.kind == "copy_exists" && one.manifest.kind == CopyKind::Tail => {}
+                Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+                Err(failure) => {
+                    let only_this = is_unusable(&failure);
+                    trouble = trouble.or(Some(failure));
+                    if !only_this {
+                        break;
+                    }
+                }
+                Ok(()) => {}
+            }
+        }
+    }
+    Ok(trouble)
+}
+
+/// Has the copies applied where the backup is in reach.
+fn follow(cx: &Context, apply: bool) -> Result<Forward> {
+    if apply && backup_follows(&cx.store.backup.look()?) {
+        return bring_forward(cx.store, cx.watch);
+    }
+    Ok(Forward::default())
 }
 
 /// Main's database is open, main holds the post, and no higher epoch is in sight.
@@ -260,12 +284,22 @@ fn decide_copy(
 }
 
 /// Decides and puts the next copy on a target, and counts its pages. `None`: nothing had changed.
-fn put_copy(cx: &Context, copies: &Copies, record: &EpochRecord, full: bool) -> Result<(Option<Listed>, MirrorPlan, u64)> {
+/// `unusable` are copies that look whole and are not.
+fn put_copy(
+    cx: &Context,
+    copies: &Copies,
+    record: &EpochRecord,
+    full: bool,
+    unusable: &[(String, Text)],
+) -> Result<(Option<Listed>, MirrorPlan, u64)> {
     let store = cx.store;
     let Some(database) = record.database else {
         return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
     };
-    let listing = copies.list()?;
+    let mut listing = copies.list()?;
+    for (name, reason) in unusable {
+        set_aside(&mut listing, name, reason);
+    }
     let plan = decide_copy(store, copies, &listing, record, database, full)?;
     let (kind, sequence, base, previous, reason) = match &plan {
         MirrorPlan::Seed { sequence, reason } => (CopyKind::Full, *sequence, None, None, Some(reason.code().to_owned())),
@@ -332,11 +366,13 @@ pub fn take_tail(cx: &Context) -> Result<Value> {
     let record = main.record.unwrap_or_else(|| EpochRecord::first(None));
     let targets = chosen(store, None)?;
     let first = first_in_reach(&targets)?;
-    let database = match record.database.or(store.backup.look()?.position.map(|p| p.database)) {
+    let backup = store.backup.look()?;
+    let (_, unusable) = proved(first, &backup, cx.watch)?;
+    let database = match record.database.or(backup.position.map(|p| p.database)) {
         Some(database) => database,
         None => return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity"))),
     };
-    let (listed, ..) = put_copy(cx, first, &EpochRecord { database: Some(database), ..record }, false)?;
+    let (listed, ..) = put_copy(cx, first, &EpochRecord { database: Some(database), ..record }, false, &unusable)?;
     if let Some(listed) = &listed {
         for other in targets.iter().filter(|other| other.name() != first.name()) {
             if let Err(failure) = first.copy_to(other, listed) {

@@ -47,7 +47,7 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
         Step::Fence { side, .. } => done(store.server(*side).fence()),
         Step::TakeTail => mirror::take_tail(cx),
         Step::ApplyCopies { to } => standby::apply_copies(cx, to.as_ref()),
-        Step::VerifyStandby => Ok(json!({ "position": store.backup.verify_standby(cx.watch)? })),
+        Step::VerifyStandby => standby::verify(cx),
         Step::Recover => done(store.backup.recover()),
         Step::Record { side, record, folio } => {
             done(store.server(*side).record(record, folio.map(|rule| promote::now_known(store, rule))))

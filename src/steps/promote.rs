@@ -48,7 +48,7 @@ fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {
     // Nobody waits for three probes to hear that there is nothing to promote.
     let pointless = store.config.machine.role != Role::Backup || backup.record.as_ref().is_some_and(|r| r.holder == Side::Backup);
     let (main, main_failed) = if pointless { (store.main.look()?, false) } else { probe(store, run)? };
-    let (reach, gaps) = standby::reach(store, &backup)?;
+    let (reach, gaps) = standby::reach(store, &backup, &run.watch)?;
     let doubt = facts::licence_doubt(store)?;
     let too_old = reach.as_ref().is_none_or(|r| r.age_s.is_none_or(|age| age > store.config.max_age().as_secs()));
     let needs_word = doubt.is_some() || (accept_loss.is_some() && !main.answers() && (too_old || !gaps.is_empty()));

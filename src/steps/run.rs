@@ -160,6 +160,9 @@ impl Run {
     }
 
     fn forward(&self, path: &str, saga: &Saga, resumed: bool) -> Result<Value> {
+        if resumed && let Err(failure) = self.announced_again(path, saga) {
+            return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
+        }
         if resumed && let Some(failure) = self.asked_again(path, saga)? {
             return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
         }
@@ -200,6 +203,20 @@ impl Run {
             result.extend(extra);
         }
         self.outcome(path, Ok(result))
+    }
+
+    /// The announcement of a role change that goes on, should it have been lost or spoiled while nobody was at work.
+    fn announced_again(&self, path: &str, saga: &Saga) -> Result<()> {
+        for (index, step) in saga.steps.iter().enumerate() {
+            let begun = self.child(path, index)?;
+            match step {
+                Step::RemoveIntent if begun.is_some() => return Ok(()),
+                Step::WriteIntent { .. } if !matches!(begun, Some(StepState::Started | StepState::Succeeded(_))) => return Ok(()),
+                _ => {}
+            }
+        }
+        let announce = saga.steps.iter().find(|step| matches!(step, Step::WriteIntent { .. }));
+        announce.map_or(Ok(()), |step| steps::apply(&self.context(path), step).map(drop))
     }
 
     /// What was true before the crash may not be true now. Before the point of no return every check is made again; beyond it
@@ -302,6 +319,7 @@ impl Run {
         if self.child(path, saga.point)?.is_some() {
             return Err(beyond_the_point(&saga.name));
         }
+        self.announced_again(path, &saga)?;
         let failure = self.unwind(path, &saga)?;
         self.inner()?.note(Event::Failed { path: path.to_owned(), failure })?;
         self.flush()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Failure, Result};
 use crate::facts;
-use crate::model::{Role, Side};
+use crate::model::{Role, Side, kept};
 use crate::progress::Watch;
 use crate::signal::fetch::{Fetched, fetch as fetch_one};
 use crate::signal::marker::{self, Action};
@@ -29,7 +29,7 @@ pub fn fetch(cx: &Context) -> Result<Value> {
         return Ok(json!({ "copied": false, "kept": false }));
     }
     let memory = store.state.join("signals.json");
-    let mut since: Value = std::fs::read(&memory).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_else(|| json!({}));
+    let mut since: Value = std::fs::read(&memory).ok().and_then(|b| kept::decode(&b).ok()).unwrap_or_else(|| json!({}));
     let before = since.clone();
     let (mut copied, mut kept) = (false, false);
     let checks: [(&str, Check); 2] = [(SVRBAK, |b| svrbak::parse(b).map(|_| ())), (VECBAK, |b| vecbak::parse(b).map(|_| ()))];
@@ -45,10 +45,9 @@ pub fn fetch(cx: &Context) -> Result<Value> {
         say(cx.watch, name, &outcome);
     }
     if since != before {
-        let body = since.to_string();
         store
             .world
-            .write_file(Label::StateWrite, &memory, body.as_bytes())
+            .write_file(Label::StateWrite, &memory, &kept::encode(&since))
             .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &memory, &e))?;
     }
     Ok(json!({ "copied": copied, "kept": kept }))

@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
 use crate::facts;
-use crate::model::{CopyToApply, DatabaseState, Listed, Look, Manifest, Position, Role, Side};
+use crate::model::kept;
+use crate::model::{CopyKind, CopyToApply, DatabaseState, Listed, Look, Manifest, Position, Role, Side};
 use crate::plan::chain::{Chain, chain};
 use crate::plan::promote::Reach;
 use crate::progress::Watch;
 use crate::steps::mirror::{damaged, named};
 use crate::steps::{Context, signals};
 use crate::store::Store;
-use crate::targets::copies::{Copies, Listing};
+use crate::targets::copies::{Copies, Damaged, Listing};
 use crate::text;
 use crate::text::Text;
 use crate::world::Label;
@@ -31,10 +32,15 @@ pub(super) fn apply_only(cx: &Context) -> Result<Value> {
         ));
     }
     let before = look.position;
-    let after = bring_forward(store, cx.watch)?;
+    let forward = bring_forward(store, cx.watch)?;
+    let after = forward.position;
     let at = after.as_ref().and_then(|position| manifest_of(store, position)).map(|m| m.at);
     if let Some(at) = &at {
         signals::note_copy_age(store, at)?;
+    }
+    // What could be applied is; that something newer cannot be used is not passed over in silence.
+    if let Some(failure) = forward.trouble {
+        return Err(failure);
     }
     Ok(json!({
         "kind": "apply", "reason": null, "copy": null, "sequence": after.as_ref().map(|p| p.sequence), "pages": 0, "bytes": 0,
@@ -69,8 +75,19 @@ fn manifest_of(store: &Store, position: &Position) -> Option<Manifest> {
     all.map(|l| l.manifest).find(|m| m.to == *position)
 }
 
-/// Applies all that follows, under the apply lock; where the standby then is. `None`: nothing to follow.
-pub(super) fn bring_forward(store: &Store, watch: &Watch) -> Result<Option<Position>> {
+/// How far the copies brought the standby.
+#[derive(Default)]
+pub(super) struct Forward {
+    /// Where it is; `None`: nothing to follow.
+    pub(super) position: Option<Position>,
+    /// Copies whose content cannot be believed, with the reason.
+    pub(super) unusable: Vec<(String, Text)>,
+    /// Why it is not further, where it is not at the newest copy of any target.
+    pub(super) trouble: Option<Failure>,
+}
+
+/// Applies all that follows, under the apply lock.
+pub(super) fn bring_forward(store: &Store, watch: &Watch) -> Result<Forward> {
     let Some(_lock) = store.backup.take_apply_lock()? else {
         return Err(Failure::new(
             Exit::Interrupted,
@@ -83,13 +100,13 @@ pub(super) fn bring_forward(store: &Store, watch: &Watch) -> Result<Option<Posit
 }
 
 /// Applies all that follows, target after target, until one brings the standby to its newest copy. The caller has the lock.
-fn forward(store: &Store, watch: &Watch) -> Result<Option<Position>> {
-    let mut trouble = None;
+fn forward(store: &Store, watch: &Watch) -> Result<Forward> {
+    let (mut trouble, mut unusable, mut whole) = (None, Vec::new(), false);
     for copies in &store.copies {
-        match forward_from(store, copies, watch) {
-            Ok(()) => {}
+        match forward_from(store, copies, &mut unusable, watch) {
+            Ok(None) => whole = true,
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
-            Err(failure) => {
+            Ok(Some(failure)) | Err(failure) => {
                 watch.note(failure.message.clone());
                 trouble = Some(failure);
             }
@@ -97,9 +114,9 @@ fn forward(store: &Store, watch: &Watch) -> Result<Option<Position>> {
     }
     let look = store.backup.look()?;
     match (look.position.clone().filter(|_| follows_whole(&look)), trouble) {
-        (Some(position), _) => Ok(Some(position)),
+        (Some(position), trouble) => Ok(Forward { position: Some(position), unusable, trouble: trouble.filter(|_| !whole) }),
         (None, Some(failure)) => Err(failure),
-        (None, None) => Ok(None),
+        (None, None) => Ok(Forward { position: None, unusable, trouble: None }),
     }
 }
 
@@ -108,17 +125,98 @@ fn follows_whole(look: &Look) -> bool {
     look.state == DatabaseState::Standby && look.applying.is_none()
 }
 
-fn forward_from(store: &Store, copies: &Copies, watch: &Watch) -> Result<()> {
-    let listing = copies.list()?;
-    let look = store.backup.look()?;
-    let found = chain_of(&listing, &look);
+/// Brings the standby as far as one target can. A copy whose content does not hold is left out with all that builds on it,
+/// and the first of these failures is the answer; of the others nothing is applied that does not follow.
+fn forward_from(store: &Store, copies: &Copies, unusable: &mut Vec<(String, Text)>, watch: &Watch) -> Result<Option<Failure>> {
+    let mut listing = copies.list()?;
+    let mut trouble = None;
+    loop {
+        let found = chain_of(&listing, &store.backup.look()?);
+        let Some(failure) = apply_chain(store, copies, &listing, &found, watch)? else { return Ok(trouble) };
+        let (name, failure) = failure;
+        unusable.push((name.clone(), failure.message.clone()));
+        set_aside(&mut listing, &name, &failure.message);
+        trouble = trouble.or(Some(failure));
+    }
+}
+
+/// Applies the copies of a chain; the first whose content cannot be used ends it.
+fn apply_chain(
+    store: &Store,
+    copies: &Copies,
+    listing: &Listing,
+    found: &Chain,
+    watch: &Watch,
+) -> Result<Option<(String, Failure)>> {
     for name in &found.apply {
         let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == *name) else { continue };
         watch.check()?;
-        let mut content = copies.open(&listed.manifest)?;
-        store.backup.apply(&to_apply(&listed.manifest), content.as_mut(), watch)?;
+        let manifest = &listed.manifest;
+        let apply = || -> Result<()> {
+            // An increment is written into the standby itself: its content is proved before the first page.
+            if manifest.kind == CopyKind::Increment {
+                copies.verify(manifest, watch)?;
+            }
+            let mut content = copies.open(manifest)?;
+            store.backup.apply(&to_apply(manifest), content.as_mut(), watch)
+        };
+        match apply() {
+            Err(failure) if is_unusable(&failure) => return Ok(Some((name.clone(), failure))),
+            outcome => outcome?,
+        }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// The content of a copy is damaged, gone or cannot be read; other copies may still save the day.
+pub(super) fn is_unusable(failure: &Failure) -> bool {
+    ["copy_damaged", "copy_truncated", "copy_unreadable", "object_missing"].contains(&failure.kind.as_str())
+}
+
+/// From now on this copy counts as damaged.
+pub(super) fn set_aside(listing: &mut Listing, name: &str, reason: &Text) {
+    listing.copies.retain(|l| l.manifest.name != name);
+    listing.damaged.push(Damaged { name: name.to_owned(), reason: reason.clone() });
+}
+
+/// What a target could bring the standby to, the content of the copies that would be applied read and believed; and the copies
+/// that look whole and are not.
+pub(super) fn proved(copies: &Copies, backup: &Look, watch: &Watch) -> Result<(Chain, Vec<(String, Text)>)> {
+    let (mut listing, mut unusable) = (copies.list()?, Vec::new());
+    loop {
+        let found = chain_of(&listing, backup);
+        let broken = found.apply.iter().find_map(|name| {
+            let listed = listing.copies.iter().find(|l| l.manifest.name == *name)?;
+            copies.verify(&listed.manifest, watch).err().map(|failure| (name.clone(), failure))
+        });
+        match broken {
+            None => return Ok((found, unusable)),
+            Some((name, failure)) if is_unusable(&failure) => {
+                set_aside(&mut listing, &name, &failure.message);
+                unusable.push((name, failure.message));
+            }
+            Some((_, failure)) => return Err(failure),
+        }
+    }
+}
+
+/// Promote's step: proves that the standby is what its copies say. One that is not is built again from them, once.
+pub fn verify(cx: &Context) -> Result<Value> {
+    let backup = cx.store.backup.as_ref();
+    let promised = backup.look()?.position;
+    let position = match backup.verify_standby(cx.watch) {
+        Err(failure) if failure.kind == "standby_damaged" => {
+            cx.watch.note(failure.message.clone());
+            let reached = forward(cx.store, cx.watch)?.position;
+            let key = |p: &Option<Position>| p.as_ref().map(|p| (p.epoch, p.sequence));
+            if key(&reached) < key(&promised) {
+                return Err(failure);
+            }
+            backup.verify_standby(cx.watch)?
+        }
+        outcome => outcome?,
+    };
+    Ok(json!({ "position": position }))
 }
 
 pub(super) fn chain_of(listing: &Listing, look: &Look) -> Chain {
@@ -132,26 +230,27 @@ fn to_apply(m: &Manifest) -> CopyToApply {
 }
 
 /// Where the copies on the targets can bring the standby, and what is missing or damaged after that.
-pub fn reach(store: &Store, backup: &Look) -> Result<(Option<Reach>, Vec<Text>)> {
-    let mut best: Option<(Chain, Option<Reach>)> = None;
-    let mut trouble = None;
+pub fn reach(store: &Store, backup: &Look, watch: &Watch) -> Result<(Option<Reach>, Vec<Text>)> {
+    let mut best: Option<Option<Reach>> = None;
+    let (mut trouble, mut gaps) = (None, Vec::new());
     for copies in &store.copies {
-        let listing = match copies.list() {
-            Ok(listing) => listing,
+        let found = match proved(copies, backup, watch) {
+            Ok((found, _)) => found,
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) => {
                 trouble = Some(failure);
                 continue;
             }
         };
-        let found = chain_of(&listing, backup);
+        gaps.extend(found.gaps);
         let reach = found.upto.clone().map(|position| Reach {
             age_s: found.at.as_ref().and_then(|at| facts::age_s(store, at)),
             last_folio: found.last_folio,
             position,
         });
         let key = |reach: &Option<Reach>| reach.as_ref().map(|r| (r.position.epoch, r.position.sequence));
-        if best.as_ref().is_none_or(|(_, known)| key(&reach) > key(known)) {
-            best = Some((found, reach));
+        if best.as_ref().is_none_or(|known| key(&reach) > key(known)) {
+            best = Some(reach);
         }
     }
     match (best, trouble) {
@@ -161,7 +260,12 @@ pub fn reach(store: &Store, backup: &Look) -> Result<(Option<Reach>, Vec<Text>)>
             None => Err(failure),
         },
         (None, None) => Ok((None, Vec::new())),
-        (Some((found, reach)), _) => Ok((reach, found.gaps.into_iter().map(|gap| gap.reason).collect())),
+        // What one target lacks another may have: only what is beyond all of them is a gap.
+        (Some(reach), _) => {
+            let upto = reach.as_ref().map(|r| &r.position);
+            let gaps = gaps.into_iter().filter(|gap| gap.is_beyond(upto)).map(|gap| gap.reason).collect();
+            Ok((reach, gaps))
+        }
     }
 }
 
@@ -175,6 +279,7 @@ pub fn apply_copies(cx: &Context, to: Option<&Position>) -> Result<Value> {
         ));
     }
     let position = forward(store, cx.watch)?
+        .position
         .ok_or_else(|| Failure::refused("no_copy", text!("no hay copia que aplicar", "there is no copy to apply")))?;
     if to.is_none() {
         holds_all_of_main(store, &position)?;
@@ -237,10 +342,9 @@ pub fn verify_target(store: &Store, name: &str, watch: &Watch) -> Result<Value> 
         match store.server(own).try_restore(&mut contents, watch) {
             Ok(position) if position == *wanted => {
                 let path = store.state.join("verified.json");
-                let body = serde_json::to_vec(&position).unwrap_or_default();
                 store
                     .world
-                    .write_file(Label::StateWrite, &path, &body)
+                    .write_file(Label::StateWrite, &path, &kept::encode(&position))
                     .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))?;
             }
             Ok(_) => problems.push(

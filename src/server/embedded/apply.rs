@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, Result};
+use crate::model::kept;
 use crate::model::{CopyKind, CopyToApply, DatabaseState, Position, Side};
 use crate::progress::{Progress, Watch};
 use crate::text;
@@ -18,6 +19,9 @@ use super::copy::{HEAD, MAGIC};
 use super::pages::{self, BLOCK, PageTable, hash_page};
 use super::snapshot::Snapshot;
 use super::{connection, header, record};
+
+/// standby.json cannot be believed.
+const UNKNOWN: &str = "standby_unknown";
 
 /// standby.json.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,10 +51,10 @@ impl Place<'_> {
     pub fn read(&self) -> Result<Option<Standby>> {
         let path = self.json();
         match read_if_there(&path) {
-            Ok(Some(body)) => serde_json::from_slice(&body).map(Some).map_err(|e| {
+            Ok(Some(body)) => kept::decode(&body).map(Some).map_err(|e| {
                 let shown = path.display();
                 Failure::failed(
-                    "standby_unknown",
+                    UNKNOWN,
                     text!(
                         "{shown} está dañado: el respaldo necesita una copia completa",
                         "{shown} is damaged: the standby needs a full copy"
@@ -65,8 +69,7 @@ impl Place<'_> {
 
     fn write(&self, standby: &Standby) -> Result<()> {
         let path = self.json();
-        let body = serde_json::to_vec(standby).unwrap_or_default();
-        self.world.write_file(Label::StandbyState, &path, &body).map_err(|e| self.failed(&path, &e))
+        self.world.write_file(Label::StandbyState, &path, &kept::encode(standby)).map_err(|e| self.failed(&path, &e))
     }
 
     /// Removes standby.json: the database is open and no standby any more.
@@ -84,7 +87,11 @@ impl Place<'_> {
 
     /// Applies a copy; see `DatabaseServer::apply`.
     pub fn apply(&self, copy: &CopyToApply, content: &mut dyn Read, watch: &Watch) -> Result<()> {
-        let standby = self.read()?.unwrap_or_default();
+        let standby = match self.read() {
+            // A full copy asks nothing of what is there: it is the remedy.
+            Err(failure) if failure.kind == UNKNOWN && copy.kind == CopyKind::Full => Standby::default(),
+            read => read?.unwrap_or_default(),
+        };
         let state = header::state_of(self.path)?;
         if state == DatabaseState::Open {
             return Err(wrong(
@@ -237,7 +244,9 @@ impl Place<'_> {
             Some(table) => table,
             None => pages::hash_file(self.path, watch)?.0,
         };
-        if &head[..8] != MAGIC || page_size != table.page_size || u64::from(pages) > u64::from(page_count) {
+        // A database that grew carries every new page: more pages than that are claimed by damage, and no memory is given for them.
+        let most = table.hashes.len() as u64 + u64::from(pages);
+        if &head[..8] != MAGIC || page_size != table.page_size || pages > page_count || u64::from(page_count) > most {
             return Err(wrong(
                 "copy_damaged",
                 copy,
@@ -333,11 +342,16 @@ impl Place<'_> {
         let snapshot = Snapshot::of(self.path)?;
         let table = pages::hash_all(&snapshot, watch)?;
         if table.root() != position.root {
+            // What the copies say of it is not true any more: it is built again from a full copy, not continued.
+            self.write(&Standby::default())?;
             return Err(Failure::failed(
                 "standby_damaged",
                 text!("{shown} no es lo que dicen sus copias", "{shown} is not what its copies say"),
             )
-            .hint(text!("haga una copia completa: relevo mirror --full", "make a full copy: relevo mirror --full")));
+            .hint(text!(
+                "repita la orden: se rehace con las copias de los destinos",
+                "repeat the command: it is built again from the copies on the targets"
+            )));
         }
         Ok(position)
     }

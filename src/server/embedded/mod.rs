@@ -149,15 +149,17 @@ impl Embedded {
 
     /// The record in the database, where it can be read, and the one in the file beside it: the higher one. In one epoch the
     /// database speaks, since files are copies.
-    fn record_of(&self, state: DatabaseState) -> Result<Option<EpochRecord>> {
+    fn record_of(&self, state: DatabaseState, of_standby: Option<DatabaseId>) -> Result<Option<EpochRecord>> {
         let file = record::read_file(&self.dir)?;
         if state != DatabaseState::Open {
+            record::same_database(&self.dir, file.as_ref(), of_standby)?;
             return Ok(file);
         }
         let Ok(inside) = connection::open(&self.path, false).and_then(|c| Ok((record::read(&c)?, record::database_id(&c)?)))
         else {
             return Ok(file);
         };
+        record::same_database(&self.dir, file.as_ref(), inside.1)?;
         let inside = inside.0.unwrap_or_else(|| EpochRecord::first(inside.1));
         Ok(match file {
             Some(file) if file.epoch > inside.epoch => Some(file),
@@ -188,20 +190,27 @@ impl DatabaseServer for Embedded {
                 intent: None,
                 position: None,
                 applying: None,
+                trouble: None,
             });
         }
         let state = self.state().unwrap_or(DatabaseState::Unknown);
-        let standby = if state == DatabaseState::Standby {
-            self.place().read().unwrap_or_default().unwrap_or_default()
-        } else {
-            Default::default()
-        };
-        let (state, record) = match self.record_of(state) {
+        let mut trouble = None;
+        let standby = match state {
+            // What cannot be believed is no position: a full copy is needed.
+            DatabaseState::Standby => self.place().read().map_err(|failure| trouble = Some(failure.message)).unwrap_or_default(),
+            _ => None,
+        }
+        .unwrap_or_default();
+        let of_standby = standby.position.as_ref().map(|p| p.database);
+        let (state, record) = match self.record_of(state, of_standby) {
             Ok(record) if self.is_older_than_its_record(state, record.as_ref()) => (DatabaseState::Unknown, record),
             Ok(record) => (state, record),
             // A main that cannot say which epoch it is in has failed: the caja must be able to take over from it, and its own
             // launch finds no open database. Nothing is guessed about the backup: what it says stops main.
-            Err(_) if self.side == Side::Main => (DatabaseState::Unknown, None),
+            Err(failure) if self.side == Side::Main => {
+                trouble = Some(failure.message);
+                (DatabaseState::Unknown, None)
+            }
             Err(failure) => return Err(failure),
         };
         let position = match state {
@@ -211,7 +220,7 @@ impl DatabaseServer for Embedded {
         };
         let intent = if self.side == Side::Backup { record::read_intent(&self.dir)? } else { None };
         let serving = self.is_locked("server.lock") || self.is_locked("server.gate");
-        Ok(Look { instance, reachable: true, state, serving, record, intent, position, applying: standby.applying })
+        Ok(Look { instance, reachable: true, state, serving, record, intent, position, applying: standby.applying, trouble })
     }
 
     fn identify(&self, store: &str) -> Result<DatabaseId> {

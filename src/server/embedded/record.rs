@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Tickets;
 use crate::error::{Exit, Failure, Result};
+use crate::model::kept;
 use crate::model::{DatabaseId, Epoch, EpochRecord, FolioRule, Intent, RunId, Side};
 use crate::server::embedded::sql;
 use crate::text;
@@ -18,6 +19,9 @@ use crate::world::{Label, Moment, World, read_if_there};
 
 const EPOCH_FILE: &str = "relevo.epoch";
 const INTENT_FILE: &str = "relevo.intent";
+
+/// A file beside the database that cannot be believed.
+const DAMAGED_FILE: &str = "record_file";
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS relevo_store(id INTEGER PRIMARY KEY CHECK(id=1), database TEXT NOT NULL, store TEXT NOT NULL);
@@ -28,6 +32,16 @@ const TABLES: &str = "
 /// The record in the file beside the database; `None` when there is no file.
 pub fn read_file(dir: &Path) -> Result<Option<EpochRecord>> {
     read_json(&dir.join(EPOCH_FILE))
+}
+
+/// Fails where the file beside a database repeats the record of another database: somebody copied it from elsewhere.
+pub fn same_database(dir: &Path, file: Option<&EpochRecord>, own: Option<DatabaseId>) -> Result<()> {
+    match (file.and_then(|f| f.database), own) {
+        (Some(theirs), Some(own)) if theirs != own => {
+            Err(damaged_file(&dir.join(EPOCH_FILE)).cause(format!("it is of database {theirs}, not of {own}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Replaces the file beside the database. Fails with `higher_epoch` where it already names a higher one.
@@ -48,8 +62,12 @@ pub fn read_intent(dir: &Path) -> Result<Option<Intent>> {
 pub fn set_intent(world: &dyn World, dir: &Path, intent: Option<&Intent>) -> Result<()> {
     let path = dir.join(INTENT_FILE);
     match intent {
-        Some(intent) if read_intent(dir)?.as_ref() == Some(intent) => Ok(()),
-        Some(intent) => write_json(world, Label::IntentWrite, &path, intent),
+        Some(intent) => match read_intent(dir) {
+            Ok(Some(there)) if there == *intent => Ok(()),
+            // A role change that is taken up again announces itself again, whatever its announcement has become.
+            Err(failure) if failure.kind != DAMAGED_FILE => Err(failure),
+            _ => write_json(world, Label::IntentWrite, &path, intent),
+        },
         // A missing file is removed again: the removal that was seen may not be durable yet.
         None => world
             .remove_file(Label::IntentRemove, &path)
@@ -269,22 +287,28 @@ fn unreadable(what: &dyn std::fmt::Display) -> Failure {
     .hint(text!("una persona debe revisar la tabla relevo_epoch", "a person has to look at the table relevo_epoch"))
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+fn read_json<T: Serialize + DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let read = read_if_there(path).map_err(|e| Failure::io(text!("no se pudo leer", "could not read"), path, &e))?;
     let Some(bytes) = read else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-        let shown = path.display();
-        Failure::invalid("record_file", text!("{shown} está dañado", "{shown} is damaged"))
-            .cause(error)
-            .hint(text!("una persona debe revisarlo; no lo borre sin más", "a person has to look at it; do not just delete it"))
-    })
+    kept::decode(&bytes).map(Some).map_err(|error| damaged_file(path).cause(error))
+}
+
+fn damaged_file(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::new(
+        Exit::Stuck,
+        DAMAGED_FILE,
+        text!("{shown} está dañado o es de otra base", "{shown} is damaged or belongs to another database"),
+    )
+    .hint(text!(
+        "una persona debe revisarlo; no lo borre sin más: vea relevo status en los otros equipos y llame a soporte",
+        "a person has to look at it; do not just delete it: see relevo status on the other machines and call support"
+    ))
 }
 
 fn write_json<T: Serialize>(world: &dyn World, label: Label, path: &Path, value: &T) -> Result<()> {
     let failed = |error: io::Error| Failure::io(text!("no se pudo escribir", "could not write"), path, &error);
-    let mut bytes = serde_json::to_vec(value).map_err(|error| failed(error.into()))?;
-    bytes.push(b'\n');
-    world.write_file(label, path, &bytes).map_err(failed)
+    world.write_file(label, path, &kept::encode(value)).map_err(failed)
 }
 
 #[cfg(test)]
