@@ -245,10 +245,11 @@ fn mirror(store: &Store, standby: Option<&Position>) -> Value {
     })
 }
 
-/// Seconds since an RFC 3339 time; a clock that went back gives 0.
+/// Seconds since an RFC 3339 time. `None` where that time is still to come for this machine's clock: then the age is unknown, and a
+/// number would lie.
 pub fn age_s(store: &Store, at: &str) -> Option<u64> {
     let at: jiff::Timestamp = at.parse().ok()?;
-    Some(u64::try_from(store.world.now().timestamp().duration_since(at).as_secs()).unwrap_or(0))
+    u64::try_from(store.world.now().timestamp().duration_since(at).as_secs()).ok()
 }
 
 /// The position that the last trial restore proved on this machine.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking; clippy.toml knows test functions only, not their helpers")]
 
 mod cli;
+mod clocks;
 mod crash;
 mod guarantees;
 mod damage;

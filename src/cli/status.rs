@@ -52,6 +52,15 @@ fn word<T: serde::de::DeserializeOwned>(value: &Value, lang: Lang, text: impl Fn
     serde_json::from_value(value.clone()).map_or_else(|_| "-".to_owned(), |code| text(code).get(lang).to_owned())
 }
 
+/// How old a copy is, or when it was made where this machine's clock cannot tell; `None` where there is none.
+fn told_age(at: &Value, age_s: &Value) -> Option<Text> {
+    let at = at.as_str()?;
+    Some(match age_s.as_u64().map(age) {
+        Some(age) => text!("hace {age}", "{age} ago"),
+        None => text!("de {at}, edad desconocida (reloj dudoso)", "of {at}, age unknown (clock unsure)"),
+    })
+}
+
 fn show(session: &Session, facts: &Value) {
     let out = &session.output;
     let plain = |value: &Value| value.as_str().unwrap_or("?").to_owned();
@@ -76,18 +85,15 @@ fn show(session: &Session, facts: &Value) {
         ));
     }
     let mirror = &facts["mirror"];
-    match (mirror["age_s"].as_u64(), mirror["verified_age_s"].as_u64()) {
-        (Some(last), Some(verified)) => {
-            let (last, verified) = (age(last), age(verified));
-            out.say(&text!(
-                "Última copia verificada: hace {verified} (última copia: hace {last})",
-                "Last verified copy: {verified} ago (last copy: {last} ago)"
-            ));
-        }
-        (Some(last), None) => {
-            let last = age(last);
-            out.say(&text!("Última copia: hace {last}; ninguna verificada", "Last copy: {last} ago; none verified"));
-        }
+    let last = told_age(&mirror["last_at"], &mirror["age_s"]);
+    let verified = told_age(&mirror["verified_at"], &mirror["verified_age_s"]);
+    match (last, verified) {
+        (Some(last), Some(verified)) => out.say(
+            &text!("Última copia verificada: @ (última copia: @)", "Last verified copy: @ (last copy: @)")
+                .fill(&verified)
+                .fill(&last),
+        ),
+        (Some(last), None) => out.say(&text!("Última copia: @; ninguna verificada", "Last copy: @; none verified").fill(&last)),
         _ => out.say(&text!("Todavía no hay copias", "There are no copies yet")),
     }
     let mark = if facts["verdict"]["ok"] == true { "✓" } else { "✗" };

@@ -86,6 +86,11 @@ fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value>
                 "{name}: sano ({read} copias; la última, de hace {age})",
                 "{name}: sound ({read} copies; the last {age} old)"
             ));
+        } else if result["ok"] == true && *read != 0 {
+            session.output.say(&text!(
+                "{name}: sano ({read} copias; edad desconocida, reloj dudoso)",
+                "{name}: sound ({read} copies; age unknown, clock unsure)"
+            ));
         } else if result["ok"] == true {
             session.output.say(&text!("{name}: todavía no hay copias", "{name}: there are no copies yet"));
         } else {

@@ -8,14 +8,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Exit, Failure, Result};
+use crate::journal::days::Days;
 use crate::journal::event::{Event, RunHead};
 use crate::journal::log::Log;
-use crate::model::{Hash, RunId};
+use crate::model::{Hash, RunId, kept};
 use crate::text;
 use crate::world::{Label, Lock, Moment, World};
-
-/// Days that ended runs are kept; role changes are kept for ever.
-const KEEP_DAYS: i64 = 90;
 
 /// How long another process may keep the journal busy.
 const BUSY: Duration = Duration::from_secs(10);
@@ -170,47 +168,64 @@ impl Journal {
         self.world.try_lock(&path).map_err(|e| Failure::io(text!("no se pudo bloquear", "could not lock"), &path, &e))
     }
 
-    /// Drops ended runs older than [`KEEP_DAYS`], role changes excepted, and bundles that no run uses.
-    pub fn prune(&self) -> Result<()> {
-        // Run ids sort by time (UUID version 7): no text of a local time is compared.
-        let limit = self.world.now().timestamp() - jiff::SignedDuration::from_hours(24 * KEEP_DAYS);
-        let limit = format!("{:012x}", limit.as_millisecond().max(0));
-        let limit = format!("{}-{}", &limit[..8], &limit[8..]);
+    /// Drops ended runs up to this one, role changes excepted, and bundles that no run uses.
+    fn prune(&self, upto: i64) -> Result<()> {
+        const OLD: &str = "SELECT id FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND rowid <= ?1";
+        let failed = |e: rusqlite::Error| broken(&self.path, &e.to_string());
+        let gone: Vec<String> = {
+            let connection = self.connection()?;
+            let mut query = connection.prepare(OLD).map_err(failed)?;
+            let rows = query.query_map([upto], |r| r.get(0)).map_err(failed)?;
+            let gone = rows.collect::<Result<_, _>>().map_err(failed)?;
+            let tx = connection.unchecked_transaction().map_err(failed)?;
+            tx.execute(&format!("DELETE FROM event WHERE run IN ({OLD})"), [upto]).map_err(failed)?;
+            tx.execute(&format!("DELETE FROM run WHERE id IN ({OLD})"), [upto]).map_err(failed)?;
+            tx.execute_batch(
+                "DELETE FROM bundle WHERE hash NOT IN (SELECT json_extract(body, '$.bundle') FROM event WHERE seq=0 AND json_extract(body, '$.bundle') IS NOT NULL)",
+            )
+            .map_err(failed)?;
+            tx.commit().map_err(failed)?;
+            gone
+        };
+        let Some(last) = gone.into_iter().max() else { return Ok(()) };
         let connection = self.connection()?;
-        connection
-            .execute_batch(&format!(
-                "DELETE FROM event WHERE run IN (SELECT id FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND id < '{limit}');
-                 DELETE FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND id < '{limit}';
-                 DELETE FROM bundle WHERE hash NOT IN (SELECT json_extract(body, '$.bundle') FROM event WHERE seq=0 AND json_extract(body, '$.bundle') IS NOT NULL);"
-            ))
-            .map_err(|e| broken(&self.path, &e.to_string()))?;
         let known = |id: &str| {
             connection.query_row("SELECT 1 FROM run WHERE id=?1", [id], |_| Ok(())).optional().map_or(true, |row| row.is_some())
         };
         for entry in std::fs::read_dir(&self.locks).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
+            // Also those of runs that never came to an effect. Untidiness is no failure.
             if let Some(id) = name.strip_suffix(".lock")
-                && id < limit.as_str()
+                && id <= last.as_str()
                 && !known(id)
+                && !crate::world::is_locked(&entry.path()).unwrap_or(true)
             {
-                let _ = std::fs::remove_file(entry.path()); // an old lock of a run that is gone; the next pruning finds it again
+                let _ = std::fs::remove_file(entry.path());
             }
         }
         Ok(())
     }
 
-    /// [`Journal::prune`], at most once a day. What it cannot do today it does tomorrow.
+    /// Drops what is old, at most once a day. What it cannot do today it does tomorrow.
     pub fn prune_daily(&self) {
-        let stamp = self.locks.join("pruned");
-        let today = self.world.now().date().to_string();
-        if std::fs::read_to_string(&stamp).is_ok_and(|day| day == today) {
-            return;
-        }
-        if let Err(error) = self.prune().and_then(|()| {
+        let path = self.locks.join("pruned");
+        let mut days: Days = std::fs::read(&path).ok().and_then(|body| kept::decode(&body).ok()).unwrap_or_default();
+        let newest = || -> Result<i64> {
+            let connection = self.connection()?;
+            connection
+                .query_row("SELECT coalesce(max(rowid), 0) FROM run", [], |r| r.get(0))
+                .map_err(|e| broken(&self.path, &e.to_string()))
+        };
+        let pruned = newest().and_then(|newest| {
+            let Some(old) = days.work(&self.world.now().date().to_string(), newest) else { return Ok(()) };
+            if let Some(upto) = old {
+                self.prune(upto)?;
+            }
             self.world
-                .write_file(Label::StateWrite, &stamp, today.as_bytes())
-                .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &stamp, &e))
-        }) {
+                .write_file(Label::StateWrite, &path, &kept::encode(&days))
+                .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+        });
+        if let Err(error) = pruned {
             tracing::warn!(?error, "pruning");
         }
     }

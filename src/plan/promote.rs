@@ -52,8 +52,10 @@ pub struct PromoteFacts {
 pub struct Reach {
     /// The position.
     pub position: Position,
-    /// Age of its copy, seconds; `None`: its copy is on no target that can be read.
+    /// Age of its copy, seconds; `None`: its copy is on no target that can be read, or the clock is earlier than it.
     pub age_s: Option<u64>,
+    /// When its copy was made, as its manifest says.
+    pub made_at: Option<String>,
     /// Highest folio it holds.
     pub last_folio: Option<i64>,
 }
@@ -196,6 +198,14 @@ fn is_planned(facts: &PromoteFacts, record: &EpochRecord) -> bool {
 fn accept(facts: &PromoteFacts, reach: &Reach, loss: &Loss) -> Result<(), Failure> {
     let reason = if let Some(gap) = facts.gaps.first() {
         Some(("gap", gap.clone()))
+    } else if let (None, Some(at)) = (reach.age_s, &reach.made_at) {
+        Some((
+            "clock",
+            text!(
+                "reloj dudoso: la copia es de {at}, que para este equipo todavía no llega",
+                "clock unsure: the copy is of {at}, which is still to come for this machine"
+            ),
+        ))
     } else if reach.age_s.is_none() {
         Some((
             "unknown",

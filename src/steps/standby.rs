@@ -245,6 +245,7 @@ pub fn reach(store: &Store, backup: &Look, watch: &Watch) -> Result<(Option<Reac
         gaps.extend(found.gaps);
         let reach = found.upto.clone().map(|position| Reach {
             age_s: found.at.as_ref().and_then(|at| facts::age_s(store, at)),
+            made_at: found.at,
             last_folio: found.last_folio,
             position,
         });
@@ -256,7 +257,7 @@ pub fn reach(store: &Store, backup: &Look, watch: &Watch) -> Result<(Option<Reac
     match (best, trouble) {
         // No target can be read: what the standby holds already is all there is, and a person has to accept that.
         (None, Some(failure)) => match backup.position.clone().filter(|_| follows_whole(backup)) {
-            Some(position) => Ok((Some(Reach { position, age_s: None, last_folio: None }), vec![failure.message])),
+            Some(position) => Ok((Some(Reach { position, age_s: None, made_at: None, last_folio: None }), vec![failure.message])),
             None => Err(failure),
         },
         (None, None) => Ok((None, Vec::new())),
