@@ -245,11 +245,15 @@ fn mirror(store: &Store, standby: Option<&Position>) -> Value {
     })
 }
 
-/// Seconds since an RFC 3339 time. `None` where that time is still to come for this machine's clock: then the age is unknown, and a
-/// number would lie.
+/// By how much the clocks of a store's machines may differ before one of them is not believed.
+const CLOCKS_DIFFER: i64 = 300;
+
+/// Seconds since an RFC 3339 time. `None` where that time is still to come for this machine's clock, by more than clocks differ:
+/// then the age is unknown, and a number would lie.
 pub fn age_s(store: &Store, at: &str) -> Option<u64> {
     let at: jiff::Timestamp = at.parse().ok()?;
-    u64::try_from(store.world.now().timestamp().duration_since(at).as_secs()).ok()
+    let age = store.world.now().timestamp().duration_since(at).as_secs();
+    (age >= -CLOCKS_DIFFER).then_some(age.max(0).unsigned_abs())
 }
 
 /// The position that the last trial restore proved on this machine.

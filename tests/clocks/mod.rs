@@ -169,6 +169,18 @@ fn an_unsure_clock_asks_instead_of_passing() {
     at(&shop, "caja", Some("2026-11-24T10:00:09-06:00"), &["promote"]).expect(0);
 }
 
+/// No two machines of a shop have the same time: minutes are no reason to doubt a copy that was made just now.
+#[test]
+fn clocks_that_differ_by_minutes_are_believed() {
+    let shop = Shop::new();
+    shop.set_pin("caja", "4321");
+    at(&shop, "main", Some("2026-11-24T10:00:00-06:00"), &["mirror"]).expect(0);
+    shop.main_off();
+    let behind = Some("2026-11-24T09:57:00-06:00");
+    assert_eq!(at(&shop, "caja", behind, &["status"]).expect(0).json()["mirror"]["age_s"], 0);
+    at(&shop, "caja", behind, &["promote"]).expect(0);
+}
+
 #[test]
 fn no_text_gives_an_age_that_it_does_not_know() {
     let shop = Shop::new();
