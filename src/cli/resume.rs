@@ -7,13 +7,17 @@ use serde_json::Value;
 use super::session::Session;
 use crate::error::{Exit, Failure, Result};
 use crate::journal::recover::RESUMABLE;
-use crate::model::RunId;
+use crate::model::{Role, RunId, Side};
+use crate::plan::step::Step;
 use crate::script::Bundle;
 use crate::steps::locks;
 use crate::steps::run::Run;
 use crate::store::Store;
 use crate::text;
 use std::sync::Arc;
+
+/// There is no run to go on with.
+const NOTHING: &str = "nothing_to_resume";
 
 /// Arguments of `relevo resume`.
 #[derive(Args)]
@@ -28,6 +32,9 @@ pub struct Resume {
 /// Takes it up.
 pub fn main(session: &Session, arguments: &Resume) -> u8 {
     let (id, outcome) = match session.store().and_then(|store| Ok((open_run(&store, arguments.id)?, store))) {
+        Err(failure) if failure.kind == NOTHING && arguments.id.is_none() && !arguments.plan => {
+            (None, session.store().and_then(|store| settle(session, &store, failure)))
+        }
         Err(failure) => (arguments.id, Err(failure)),
         Ok((id, store)) if arguments.plan => (Some(id), plan(session, &store, id)),
         Ok((id, store)) => (Some(id), resume(session, &store, id)),
@@ -41,10 +48,39 @@ pub fn open_run(store: &Store, id: Option<RunId>) -> Result<RunId> {
         return Ok(id);
     }
     let open = store.journal()?.heads(true, usize::MAX)?;
-    open.into_iter().find(|head| RESUMABLE.contains(&head.verb.as_str())).map(|head| head.id).ok_or_else(|| {
-        Failure::failed("nothing_to_resume", text!("no hay corrida que continuar", "there is no run to go on with"))
-            .hint(text!("vea las corridas con: relevo runs", "list the runs with: relevo runs"))
-    })
+    if let Some(head) = open.into_iter().find(|head| RESUMABLE.contains(&head.verb.as_str())) {
+        return Ok(head.id);
+    }
+    // The list of runs is an index, and may be damaged where the run itself is not: its announcement names it.
+    let announced = store.backup.look()?.intent.map(|intent| intent.run);
+    announced.filter(|run| store.journal().and_then(|j| j.load(*run)).is_ok_and(|(log, ..)| log.ended.is_none())).ok_or_else(
+        || {
+            Failure::failed(NOTHING, text!("no hay corrida que continuar", "there is no run to go on with"))
+                .hint(text!("vea las corridas con: relevo runs", "list the runs with: relevo runs"))
+        },
+    )
+}
+
+/// A role change whose run is lost may have come to its end: its record is written and only the announcement is left. Otherwise the
+/// verb itself takes it over.
+fn settle(session: &Session, store: &Arc<Store>, nothing: Failure) -> Result<Value> {
+    let Some(intent) = store.backup.look()?.intent.filter(|_| store.config.machine.role == Role::Backup) else {
+        return Err(nothing);
+    };
+    let record = store.highest_record()?;
+    if record.epoch < intent.epoch {
+        let verb = if intent.to == Side::Main { "restore" } else { "promote" };
+        return Err(nothing.hint(text!(
+            "se anunció un cambio de papel cuya corrida se perdió; lo retoma: relevo {verb}",
+            "a role change is announced whose run is lost; it is taken over by: relevo {verb}"
+        )));
+    }
+    let _locks = locks::for_role_change(store, "resume", &session.watch())?;
+    let run = Run::begin(store.clone(), session.watch(), "resume", Value::Null, None)?;
+    let steps =
+        [Step::Publish { side: record.holder.other(), record: record.clone() }, Step::RemoveIntent, Step::Remember { record }];
+    let outcome = steps.into_iter().try_fold(Value::Null, |_, step| run.step(step));
+    super::session::close(&run, outcome)
 }
 
 fn resume(session: &Session, store: &Arc<Store>, id: RunId) -> Result<Value> {

@@ -135,9 +135,31 @@ fn ending_name(how: Ending) -> &'static str {
     }
 }
 
+/// A person decides: what the run did is no longer known, so it is neither finished nor taken back.
+fn close_damaged(session: &Session, store: &Store, id: RunId, plan: bool, failure: Failure) -> Result<Value> {
+    session.output.say(&failure.message);
+    if plan {
+        return Ok(json!({ "changed": false }));
+    }
+    if store.journal()?.is_owned(id) {
+        return Err(failure);
+    }
+    store.journal()?.close_damaged(id)?;
+    session.output.say(&text!(
+        "corrida cerrada; sus renglones se conservan; relevo promote o relevo restore retoma lo que quedó a medias",
+        "run closed; its rows are kept; relevo promote or relevo restore takes over what it left unfinished"
+    ));
+    Ok(json!({ "state": "damaged" }))
+}
+
 fn cancel(session: &Session, id: RunId, plan: bool) -> Result<Value> {
     let store = session.store()?;
-    let (log, ..): (Log, _, _) = store.journal()?.load(id)?;
+    let (log, ..): (Log, _, _) = match store.journal()?.load(id) {
+        Err(failure) if failure.kind == "journal_damaged" => {
+            return close_damaged(session, &store, id, plan, failure);
+        }
+        loaded => loaded?,
+    };
     if log.ended.is_some() {
         return Err(Failure::refused("run_ended", text!("la corrida {id} ya terminó", "run {id} has ended")));
     }

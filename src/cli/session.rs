@@ -74,6 +74,13 @@ impl Session {
     /// Begins a run of a verb: closes what an earlier process left of its kind.
     pub fn begin(&self, store: &Arc<Store>, verb: &str, args: Value) -> Result<(Arc<Run>, Bundle)> {
         let bundle = self.bundle(&store.dir)?;
+        if let Some(kept) = store.journal()?.set_aside() {
+            let kept = kept.display();
+            self.watch().note(text!(
+                "el diario estaba dañado: se conserva como {kept} y empieza uno nuevo",
+                "the journal was damaged: it is kept as {kept} and a new one begins"
+            ));
+        }
         abandon(store, &self.watch(), verb)?;
         refuse_beside_open_role_change(store, verb)?;
         standby::catch_up_with_age(store);
@@ -165,7 +172,15 @@ fn abandon(store: &Arc<Store>, watch: &Watch, verb: &str) -> Result<()> {
         }
         let Some(lock) = store.journal()?.own(head.id)? else { continue };
         drop(lock);
-        let run = Run::reopen(store.clone(), watch.clone(), head.id)?;
+        let run = match Run::reopen(store.clone(), watch.clone(), head.id) {
+            // Nothing of such a run is taken up again; its damage must not keep the next one from working.
+            Err(failure) if failure.kind == "journal_damaged" => {
+                watch.note(failure.message);
+                store.journal()?.close_damaged(head.id)?;
+                continue;
+            }
+            run => run?,
+        };
         let failure =
             Failure::new(Exit::Interrupted, "abandoned", text!("la siguiente corrida la cerró", "the next run closed it"));
         run.end(Ending::Abandoned, &Err(failure))?;

@@ -4,6 +4,7 @@
 mod days;
 pub mod event;
 pub mod log;
+mod quarantine;
 pub mod recover;
 pub mod replay;
 pub mod store;

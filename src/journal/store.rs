@@ -11,6 +11,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::journal::days::Days;
 use crate::journal::event::{Event, RunHead};
 use crate::journal::log::Log;
+use crate::journal::quarantine;
 use crate::model::{Hash, RunId, kept};
 use crate::text;
 use crate::world::{Label, Lock, Moment, World};
@@ -23,29 +24,33 @@ pub struct Journal {
     connection: Mutex<Connection>,
     locks: PathBuf,
     path: PathBuf,
+    kept: Mutex<Option<PathBuf>>,
     world: Arc<dyn World>,
 }
 
+/// Number, body and chain of an event.
+type Row = (i64, String, Vec<u8>);
+
 impl Journal {
-    /// Opens (and creates) the journal below `state`.
+    /// Opens (and creates) the journal below `state`. One that is no database any more is set aside.
     pub fn open(state: &Path, world: Arc<dyn World>) -> Result<Journal> {
         let path = state.join("journal.db");
         let locks = state.join("runs");
         std::fs::create_dir_all(&locks).map_err(|e| Failure::io(text!("no se pudo crear", "could not create"), &locks, &e))?;
-        let failed = |e: rusqlite::Error| broken(&path, &e.to_string());
-        let connection = Connection::open(&path).map_err(failed)?;
-        connection.busy_timeout(BUSY).map_err(failed)?;
-        to_wal(&connection).map_err(failed)?;
-        connection
-            .execute_batch(
-                "PRAGMA synchronous=FULL;
-                 CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, verb TEXT NOT NULL, since TEXT NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
-                 CREATE TABLE IF NOT EXISTS event(run TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, chain BLOB NOT NULL,
-                   PRIMARY KEY(run, seq)) WITHOUT ROWID;
-                 CREATE TABLE IF NOT EXISTS bundle(hash TEXT PRIMARY KEY, files TEXT NOT NULL);",
-            )
-            .map_err(failed)?;
-        Ok(Journal { connection: Mutex::new(connection), locks, path, world })
+        let (connection, kept) = match connect(&path) {
+            Err(error) if quarantine::is_damage(&path, &error) => {
+                let still = || connect(&path).is_err_and(|e| quarantine::is_damage(&path, &e));
+                let kept = quarantine::set_aside(world.as_ref(), &path, &locks, None, still)?;
+                (connect(&path).map_err(|e| broken(&path, &e))?, kept)
+            }
+            outcome => (outcome.map_err(|e| broken(&path, &e))?, None),
+        };
+        Ok(Journal { connection: Mutex::new(connection), locks, path, kept: Mutex::new(kept), world })
+    }
+
+    /// Where a damaged journal is kept that this process has set aside; told once.
+    pub fn set_aside(&self) -> Option<PathBuf> {
+        self.kept.lock().ok()?.take()
     }
 
     /// Appends events of a run in one durable commit; `from` is the number of events it already has.
@@ -55,7 +60,19 @@ impl Journal {
         }
         self.reach(Moment::Before)?;
         let mut connection = self.connection()?;
-        let chain = self.append_in(&mut connection, run, from, chain, events).map_err(|e| broken(&self.path, &e))?;
+        let chain = match self.append_in(&mut connection, run, from, chain, events) {
+            // A run that is not recorded yet loses nothing by beginning in a new journal.
+            Err(error) if from == 0 && quarantine::is_damage(&self.path, &error) => {
+                let kept = quarantine::set_aside(self.world.as_ref(), &self.path, &self.locks, Some(run), || true)?;
+                *connection = connect(&self.path).map_err(|e| broken(&self.path, &e))?;
+                if let Ok(mut told) = self.kept.lock() {
+                    *told = kept;
+                }
+                self.append_in(&mut connection, run, from, chain, events)
+            }
+            outcome => outcome,
+        }
+        .map_err(|e| broken(&self.path, &e))?;
         drop(connection);
         self.reach(Moment::After)?;
         Ok(chain)
@@ -68,39 +85,49 @@ impl Journal {
         from: usize,
         mut chain: Hash,
         events: &[Event],
-    ) -> Result<Hash, String> {
-        let show = |e: rusqlite::Error| e.to_string();
-        let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(show)?;
+    ) -> rusqlite::Result<Hash> {
+        let unwritable = |e: Box<dyn std::error::Error + Send + Sync>| rusqlite::Error::ToSqlConversionFailure(e);
+        let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for (offset, event) in events.iter().enumerate() {
             if let Event::Begun { verb, at, .. } = event {
-                tx.execute("INSERT INTO run(id, verb, since) VALUES(?1, ?2, ?3)", params![run.to_string(), verb, at])
-                    .map_err(show)?;
+                tx.execute("INSERT INTO run(id, verb, since) VALUES(?1, ?2, ?3)", params![run.to_string(), verb, at])?;
             }
             if let Event::Ended { .. } = event {
-                tx.execute("UPDATE run SET ended=1 WHERE id=?1", [run.to_string()]).map_err(show)?;
+                tx.execute("UPDATE run SET ended=1 WHERE id=?1", [run.to_string()])?;
             }
-            let body = serde_json::to_string(event).map_err(|e| e.to_string())?;
+            let body = serde_json::to_string(event).map_err(|e| unwritable(e.into()))?;
             chain = link(chain, &body);
-            let seq = i64::try_from(from + offset).map_err(|e| e.to_string())?;
+            let seq = i64::try_from(from + offset).map_err(|e| unwritable(e.into()))?;
             tx.execute(
                 "INSERT INTO event(run, seq, body, chain) VALUES(?1, ?2, ?3, ?4)",
                 params![run.to_string(), seq, body, chain.0],
-            )
-            .map_err(show)?;
+            )?;
         }
-        tx.commit().map_err(show)?;
+        tx.commit()?;
         Ok(chain)
     }
 
-    /// The events of a run, their chain verified.
+    /// The events of a run, their chain verified. Errors: `no_such_run`, `journal_damaged`.
     pub fn load(&self, run: RunId) -> Result<(Log, Vec<Event>, Hash)> {
-        let rows: Vec<(i64, String, Vec<u8>)> = {
-            let connection = self.connection()?;
-            let failed = |e: rusqlite::Error| broken(&self.path, &e.to_string());
-            let mut query = connection.prepare("SELECT seq, body, chain FROM event WHERE run=?1 ORDER BY seq").map_err(failed)?;
-            let rows = query.query_map([run.to_string()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).map_err(failed)?;
-            rows.collect::<Result<_, _>>().map_err(failed)?
+        let connection = self.connection()?;
+        let read = || -> rusqlite::Result<(Vec<Row>, bool)> {
+            let mut query = connection.prepare("SELECT seq, body, chain FROM event WHERE run=?1 ORDER BY seq")?;
+            let rows = query.query_map([run.to_string()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+            let rows = rows.collect::<Result<_, _>>()?;
+            let listed =
+                connection.query_row("SELECT count(*) FROM run WHERE id=?1", [run.to_string()], |r| r.get::<_, i64>(0))?;
+            Ok((rows, listed > 0))
         };
+        // What cannot be read of a run is that run's damage; the others may be whole.
+        let is_this_runs = |e: &rusqlite::Error| quarantine::is_damage(&self.path, e) || e.sqlite_error_code().is_none();
+        let (rows, listed) = match read() {
+            Err(error) if is_this_runs(&error) => return Err(quarantined(run, 0, &error.to_string())),
+            outcome => outcome.map_err(|e| broken(&self.path, &e))?,
+        };
+        drop(connection);
+        if rows.is_empty() && listed {
+            return Err(quarantined(run, 0, "its events are gone"));
+        }
         if rows.is_empty() {
             return Err(Failure::failed("no_such_run", text!("no existe la corrida {run}", "there is no run {run}"))
                 .hint(text!("vea las corridas con: relevo runs", "list the runs with: relevo runs")));
@@ -118,25 +145,40 @@ impl Journal {
         Ok((log, events, chain))
     }
 
-    /// Headers of runs, newest first.
+    /// Headers of runs, newest first. What a run was comes from its first event; the table of runs is only an index, and a row of
+    /// it that makes no sense hides no other.
     pub fn heads(&self, only_open: bool, limit: usize) -> Result<Vec<RunHead>> {
         let connection = self.connection()?;
-        let failed = |e: rusqlite::Error| broken(&self.path, &e.to_string());
+        let failed = |e: rusqlite::Error| broken(&self.path, &e);
         let mut query = connection
-            .prepare("SELECT id, verb, since, ended FROM run WHERE ended=0 OR ?1=0 ORDER BY id DESC LIMIT ?2")
+            .prepare(
+                "SELECT id, verb, since, ended, (SELECT body FROM event WHERE run=id AND seq=0) FROM run
+                 WHERE ended=0 OR ?1=0 ORDER BY id DESC LIMIT ?2",
+            )
             .map_err(failed)?;
         let rows = query
             .query_map(params![only_open, i64::try_from(limit).unwrap_or(i64::MAX)], |r| {
-                Ok((r.get::<_, String>(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+                let words = |at| r.get::<_, String>(at).unwrap_or_default();
+                Ok((words(0), words(1), words(2), r.get(3).unwrap_or(false), words(4)))
             })
             .map_err(failed)?;
         let mut heads = Vec::new();
         for row in rows {
-            let (id, verb, since, ended) = row.map_err(failed)?;
-            let id = id.parse().map_err(|e| broken(&self.path, &format!("{e}")))?;
+            let (id, mut verb, mut since, ended, begun) = row.map_err(failed)?;
+            let Ok(id) = id.parse() else { continue };
+            if let Ok(Event::Begun { verb: its, at, .. }) = serde_json::from_str(&begun) {
+                (verb, since) = (its, at);
+            }
             heads.push(RunHead { id, verb, since, ended });
         }
         Ok(heads)
+    }
+
+    /// Closes a run whose events are damaged. They stay as they are, for who wants to look.
+    pub fn close_damaged(&self, run: RunId) -> Result<()> {
+        let connection = self.connection()?;
+        connection.execute("UPDATE run SET ended=1 WHERE id=?1", [run.to_string()]).map_err(|e| broken(&self.path, &e))?;
+        Ok(())
     }
 
     /// Keeps the scripts of a run, by content.
@@ -144,7 +186,7 @@ impl Journal {
         let connection = self.connection()?;
         connection
             .execute("INSERT OR IGNORE INTO bundle(hash, files) VALUES(?1, ?2)", params![hash.to_string(), files])
-            .map_err(|e| broken(&self.path, &e.to_string()))?;
+            .map_err(|e| broken(&self.path, &e))?;
         Ok(())
     }
 
@@ -154,7 +196,7 @@ impl Journal {
         connection
             .query_row("SELECT files FROM bundle WHERE hash=?1", [hash.to_string()], |r| r.get(0))
             .optional()
-            .map_err(|e| broken(&self.path, &e.to_string()))
+            .map_err(|e| broken(&self.path, &e))
     }
 
     /// Is the run's owner alive? Only looks: whoever takes the run up at this moment is not disturbed.
@@ -171,7 +213,7 @@ impl Journal {
     /// Drops ended runs up to this one, role changes excepted, and bundles that no run uses.
     fn prune(&self, upto: i64) -> Result<()> {
         const OLD: &str = "SELECT id FROM run WHERE ended=1 AND verb NOT IN ('promote','restore','undo') AND rowid <= ?1";
-        let failed = |e: rusqlite::Error| broken(&self.path, &e.to_string());
+        let failed = |e: rusqlite::Error| broken(&self.path, &e);
         let gone: Vec<String> = {
             let connection = self.connection()?;
             let mut query = connection.prepare(OLD).map_err(failed)?;
@@ -212,9 +254,7 @@ impl Journal {
         let mut days: Days = std::fs::read(&path).ok().and_then(|body| kept::decode(&body).ok()).unwrap_or_default();
         let newest = || -> Result<i64> {
             let connection = self.connection()?;
-            connection
-                .query_row("SELECT coalesce(max(rowid), 0) FROM run", [], |r| r.get(0))
-                .map_err(|e| broken(&self.path, &e.to_string()))
+            connection.query_row("SELECT coalesce(max(rowid), 0) FROM run", [], |r| r.get(0)).map_err(|e| broken(&self.path, &e))
         };
         let pruned = newest().and_then(|newest| {
             let Some(old) = days.work(&self.world.now().date().to_string(), newest) else { return Ok(()) };
@@ -231,12 +271,27 @@ impl Journal {
     }
 
     fn connection(&self) -> Result<std::sync::MutexGuard<'_, Connection>> {
-        self.connection.lock().map_err(|_| broken(&self.path, "poisoned"))
+        self.connection.lock().map_err(|_| no_journal(&self.path, "poisoned"))
     }
 
     fn reach(&self, moment: Moment) -> Result<()> {
-        self.world.reach(Label::JournalCommit, moment).map_err(|e| broken(&self.path, &e.to_string()))
+        self.world.reach(Label::JournalCommit, moment).map_err(|e| no_journal(&self.path, &e.to_string()))
     }
+}
+
+/// Opens the file, in the form that relevo writes it.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    to_wal(&connection)?;
+    connection.execute_batch(
+        "PRAGMA synchronous=FULL;
+         CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, verb TEXT NOT NULL, since TEXT NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
+         CREATE TABLE IF NOT EXISTS event(run TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, chain BLOB NOT NULL,
+           PRIMARY KEY(run, seq)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS bundle(hash TEXT PRIMARY KEY, files TEXT NOT NULL);",
+    )?;
+    Ok(connection)
 }
 
 /// SQLite does not wait for others while it changes the mode of a new file: two first verbs at once meet here.
@@ -260,7 +315,14 @@ fn link(chain: Hash, body: &str) -> Hash {
 }
 
 /// Without a journal there is no effect: the run stops here.
-fn broken(path: &Path, cause: &str) -> Failure {
+fn broken(path: &Path, error: &rusqlite::Error) -> Failure {
+    match quarantine::is_damage(path, error) {
+        true => quarantine::damaged(path, &error.to_string()),
+        false => no_journal(path, &error.to_string()),
+    }
+}
+
+fn no_journal(path: &Path, cause: &str) -> Failure {
     let shown = path.display();
     Failure::failed(
         "journal",
@@ -284,8 +346,8 @@ fn quarantined(run: RunId, index: usize, cause: &str) -> Failure {
     )
     .cause(cause)
     .hint(text!(
-        "no se continúa desde un pasado falso: vea relevo status y decida con soporte",
-        "it is not continued from a false past: see relevo status and decide with support"
+        "no se continúa desde un pasado falso: vea relevo status, decida con soporte y ciérrela con relevo runs cancel {run}; después relevo promote o relevo restore parte de lo que hay",
+        "it is not continued from a false past: see relevo status, decide with support and close it with relevo runs cancel {run}; then relevo promote or relevo restore goes on from what is there"
     ))
 }
 

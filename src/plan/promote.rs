@@ -45,6 +45,8 @@ pub struct PromoteFacts {
     pub folio_gap: i64,
     /// The highest epoch this machine ever saw.
     pub remembered: Option<Epoch>,
+    /// A role change is announced and nobody can go on with it: its run is not in the journal (any more).
+    pub abandoned: bool,
 }
 
 /// The position that a promote would open.
@@ -129,7 +131,9 @@ pub fn promote(facts: &PromoteFacts) -> Result<Saga, Failure> {
         )
         .hint(text!("inicie la caja: relevo launch --program pospdv", "start the till: relevo launch --program pospdv")));
     }
-    refuse_open_intent(&facts.backup, Some(facts.run))?;
+    if !facts.abandoned {
+        refuse_open_intent(&facts.backup, Some(facts.run))?;
+    }
     if let Some(doubt) = &facts.doubt
         && !facts.authorised
     {
@@ -137,6 +141,9 @@ pub fn promote(facts: &PromoteFacts) -> Result<Saga, Failure> {
             "una persona autorizada debe dar su PIN (relevo promote --pin-fd N, o en la terminal)",
             "an authorised person must give the PIN (relevo promote --pin-fd N, or on the terminal)"
         )));
+    }
+    if facts.abandoned && facts.backup.state == DatabaseState::Open {
+        return Ok(after_recovery(facts, &record));
     }
     let planned = is_planned(facts, &record);
     if planned {
@@ -240,6 +247,28 @@ fn accept(facts: &PromoteFacts, reach: &Reach, loss: &Loss) -> Result<(), Failur
         "si se acepta: relevo promote --accept-loss --reason \"…\"",
         "to accept it: relevo promote --accept-loss --reason \"…\""
     )))
+}
+
+/// A promote whose run is lost had opened the backup's database and not yet recorded it: only forward. What was decided and
+/// accepted then stands; that main does not serve is asked again.
+fn after_recovery(facts: &PromoteFacts, record: &EpochRecord) -> Saga {
+    let next = facts.remembered.unwrap_or(Epoch::FIRST).max(record.epoch).next();
+    let new = EpochRecord { epoch: next, holder: Side::Backup, run: Some(facts.run), awaiting_start: false, ..record.clone() };
+    let folio = Some(FolioRule { known: facts.tills.map(|t| t.last_folio), gap: facts.folio_gap });
+    let because = vec![text!(
+        "un relevo cuya corrida se perdió dejó abierta la base del respaldo: se termina",
+        "a promote whose run is lost left the backup's database open: it is finished"
+    )];
+    let steps = vec![
+        Step::WriteIntent { intent: Intent { run: facts.run, to: Side::Backup, epoch: next } },
+        Step::AskMain { planned: true },
+        Step::Record { side: Side::Backup, record: new.clone(), folio },
+        Step::Publish { side: Side::Main, record: new.clone() },
+        Step::RemoveIntent,
+        Step::Remember { record: new },
+    ];
+    let result = serde_json::json!({ "planned": false, "epoch": next, "loss": null, "position": null });
+    Saga { name: "promote".to_owned(), because, steps, point: 2, result }
 }
 
 fn saga(facts: &PromoteFacts, record: &EpochRecord, reach: &Reach, loss: Loss, planned: bool) -> Saga {

@@ -24,6 +24,8 @@ pub struct RestoreFacts {
     pub operating_main: Vec<Session>,
     /// Name of main's database file, to keep it under another.
     pub database: String,
+    /// A role change is announced and nobody can go on with it: its run is not in the journal (any more).
+    pub abandoned: bool,
 }
 
 /// Decides a restore, or says why not. A refusal changes nothing.
@@ -47,7 +49,9 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
             .hint(text!("vea el estado con: relevo status", "see the state with: relevo status")));
         }
     };
-    refuse_open_intent(&facts.backup, Some(facts.run))?;
+    if !facts.abandoned {
+        refuse_open_intent(&facts.backup, Some(facts.run))?;
+    }
     if !facts.main.reachable {
         let instance = &facts.main.instance;
         return Err(Failure::refused(
@@ -85,7 +89,9 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
         EpochRecord { database: record.database, epoch: next, holder: Side::Main, run: Some(facts.run), awaiting_start: true };
     let had = facts.main.state != DatabaseState::Missing;
     // Without an old database nothing is kept; an empty name says so to the step, which then can tell that it is done.
-    let keep = if had { format!("{}.antes-de-e{}", facts.database, next.0) } else { String::new() };
+    // An abandoned restore may have kept the old database under that name and put another in its place.
+    let again = if facts.abandoned { format!("-{}", &facts.run.to_string()[24..]) } else { String::new() };
+    let keep = if had { format!("{}.antes-de-e{}{again}", facts.database, next.0) } else { String::new() };
     let mut because = vec![text!(
         "el respaldo tiene la época {}; nadie opera; el principal responde",
         "the backup holds epoch {}; nobody operates; main can be reached",

@@ -11,7 +11,7 @@ use crate::model::{DatabaseState, FolioRule, Look, Role, Side, Ticket};
 use crate::plan::promote::{PromoteFacts, TillsKnow, promote as decide};
 use crate::plan::saga::Saga;
 use crate::steps::run::Run;
-use crate::steps::{locks, standby};
+use crate::steps::{locks, role, standby};
 use crate::store::Store;
 use crate::text;
 
@@ -63,6 +63,7 @@ fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {
         operating: if has_a_tail(&main) { store.main.sessions()? } else { Vec::new() },
         main,
         main_failed,
+        abandoned: role::is_abandoned(store, &backup, run.id)?,
         backup,
         tills: tills(store, reach.as_ref().and_then(|r| r.last_folio))?,
         reach,

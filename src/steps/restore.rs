@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::plan::restore::{RestoreFacts, restore as decide};
 use crate::plan::saga::Saga;
 use crate::steps::run::Run;
-use crate::steps::{locks, promote};
+use crate::steps::{locks, promote, role};
 
 /// `restore(#{})`
 pub fn restore(run: &Run, options: &Value) -> Result<Value> {
@@ -17,14 +17,15 @@ pub fn restore(run: &Run, options: &Value) -> Result<Value> {
 
 fn plan(run: &Run) -> Result<Saga> {
     let store = &run.store;
-    let main = store.main.look()?;
+    let (main, backup) = (store.main.look()?, store.backup.look()?);
     let facts = RestoreFacts {
         run: run.id,
         role: store.config.machine.role,
         operating_main: if main.reachable { store.main.sessions()? } else { Vec::new() },
         main,
         operating: store.backup.sessions()?,
-        backup: store.backup.look()?,
+        abandoned: role::is_abandoned(store, &backup, run.id)?,
+        backup,
         database: format!("{}.db", store.config.servers.main.database),
     };
     decide(&facts)

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
-use crate::model::{DatabaseState, EpochRecord, Side};
+use crate::model::{DatabaseState, EpochRecord, Look, RunId, Side};
 use crate::steps::Context;
+use crate::store::Store;
 use crate::text;
 
 /// Fails when main serves; unplanned, also when its database answers (then a planned promote would lose nothing).
@@ -28,6 +29,20 @@ pub fn ask_main(cx: &Context, planned: bool) -> Result<Value> {
         )));
     }
     Ok(json!({ "reachable": main.reachable, "state": main.state }))
+}
+
+/// A role change is announced whose run this machine cannot go on with: its journal was lost, or the run is damaged and a person
+/// closed it. Promote and restore run on this machine only, so nobody else goes on with it either.
+pub fn is_abandoned(store: &Store, backup: &Look, own: RunId) -> Result<bool> {
+    let Some(intent) = backup.intent.as_ref().filter(|intent| intent.run != own) else { return Ok(false) };
+    match store.journal()?.load(intent.run) {
+        Ok((log, ..)) => Ok(log.ended.is_some()),
+        Err(failure) if failure.kind == "no_such_run" => Ok(true),
+        Err(failure) if failure.kind == "journal_damaged" => {
+            Ok(!store.journal()?.heads(true, usize::MAX)?.iter().any(|head| head.id == intent.run))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Repeats the record beside a server's database; where the server is away its own launch will meet the higher epoch.

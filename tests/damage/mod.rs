@@ -2,6 +2,7 @@
 //! byte, in this process; what a person would meet through the real binary. The table of what is tolerated: docs/damage.md.
 
 mod copies;
+mod journal;
 mod state;
 
 use std::path::Path;
