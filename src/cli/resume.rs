@@ -2,7 +2,7 @@
 //! is returned without acting, then it goes live.
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::session::Session;
 use crate::error::{Exit, Failure, Result};
@@ -99,7 +99,12 @@ fn resume(session: &Session, store: &Arc<Store>, id: RunId) -> Result<Value> {
     }
     if super::undo::is_being_undone(&log) {
         let _locks = locks::for_role_change(store, "resume", &session.watch())?;
-        return super::undo::go_back(&run, &log).map(|()| Value::Null);
+        super::undo::go_back(&run, &log)?;
+        session.output.say(&text!(
+            "La corrida {id} quedó deshecha: todo está como antes de ella.",
+            "Run {id} is taken back: everything is as it was before it."
+        ));
+        return Ok(json!({ "undone": true }));
     }
     let bundle = pinned(store, &log.bundle)?;
     let entry = log.verb.clone();

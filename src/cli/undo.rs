@@ -13,7 +13,7 @@ use crate::journal::recover;
 use crate::model::RunId;
 use crate::plan::step::{Step, Undo as Declared};
 use crate::steps::locks;
-use crate::steps::run::{Run, beyond_the_point};
+use crate::steps::run::{Run, UNDONE, beyond_the_point};
 use crate::text;
 
 /// Arguments of `relevo undo`.
@@ -101,10 +101,16 @@ fn undo_all(run: &Run, log: &Log) -> Result<()> {
     Ok(())
 }
 
-/// Was an undo of this run interrupted?
+/// Was an undo of this run interrupted? A composite that unwinds because a step of it failed is none: its script hears of that.
 pub fn is_being_undone(log: &Log) -> bool {
-    log.steps.iter().any(|(path, s)| {
-        !path.contains('/') && matches!(s.state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_))
+    let touched = |state: &StepState| matches!(state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_));
+    log.steps.iter().filter(|(path, _)| !path.contains('/')).any(|(path, step)| match &step.state {
+        StepState::Started if step.plan.is_some() => {
+            let children = log.children(path);
+            children.iter().any(|(_, child)| touched(&child.state)) && children.iter().all(|(_, child)| child.failure.is_none())
+        }
+        StepState::Failed(failure) => step.plan.is_some() && failure.kind == UNDONE,
+        state => touched(state),
     })
 }
 

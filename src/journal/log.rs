@@ -22,6 +22,8 @@ pub struct StepRecord {
     pub plan: Option<Value>,
     /// Its state.
     pub state: StepState,
+    /// Why it failed; kept when it is undone, since that is why its composite unwinds.
+    pub failure: Option<Failure>,
 }
 
 /// A run's state.
@@ -93,9 +95,12 @@ impl Log {
         let state = next_state(self.steps.get(path).map(|s| &s.state), event)?;
         if let Event::Started { name, args, .. } | Event::Read { name, args, .. } = event {
             let plan = if let Event::Started { plan, .. } = event { plan.clone() } else { None };
-            let step = StepRecord { order: self.count, name: name.clone(), args: args.clone(), plan, state };
+            let step = StepRecord { order: self.count, name: name.clone(), args: args.clone(), plan, state, failure: None };
             self.steps.insert(path.to_owned(), step);
         } else if let Some(step) = self.steps.get_mut(path) {
+            if let StepState::Failed(failure) = &state {
+                step.failure = Some(failure.clone());
+            }
             step.state = state;
         }
         Ok(())

@@ -414,10 +414,7 @@ impl Run {
     fn unwinding(&self, path: &str) -> Result<Option<Failure>> {
         let inner = self.inner()?;
         let children = inner.log.children(path);
-        let failed = children.iter().find_map(|(_, s)| match &s.state {
-            StepState::Failed(failure) => Some(failure.clone()),
-            _ => None,
-        });
+        let failed = children.iter().find_map(|(_, s)| s.failure.clone());
         let undoing = children
             .iter()
             .any(|(_, s)| matches!(s.state, StepState::UndoStarted | StepState::Undone | StepState::UndoFailed(_)));
@@ -477,8 +474,11 @@ fn is_no_outcome(failure: &Failure) -> bool {
     NOT_AN_OUTCOME.contains(&failure.kind.as_str())
 }
 
+/// The kind of what a composite fails with when a person took it back.
+pub const UNDONE: &str = "undone";
+
 fn undone_on_request() -> Failure {
-    Failure::failed("undone", text!("se deshizo a petición", "it was undone on request"))
+    Failure::failed(UNDONE, text!("se deshizo a petición", "it was undone on request"))
 }
 
 /// Not a failure: how `--plan` stops a script at its first effect. The plan travels as the only cause.

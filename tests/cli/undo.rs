@@ -115,3 +115,30 @@ fn steps_of_a_script_are_taken_back() {
     assert!(!root.join("aviso.txt").exists());
     assert_eq!(shop.json("main", &["undo", &id]).expect(4).kind(), "run_ended");
 }
+
+/// Found by the random shop: `resume` went on with the script after an interrupted undo, and failed with "undone".
+#[test]
+fn an_undo_that_was_killed_is_finished_by_resume() {
+    // from the first thing that it notes: before that nothing was taken back, and resume goes forward
+    for point in 1..20 {
+        let shop = killed_at("database.bytes:after:2");
+        let id = open_run(&shop);
+        let undo = ran(shop
+            .command("caja", &["--json", "undo", &id])
+            .env("RELEVO_TEST_CRASH_AT", format!("journal.commit:after:{point}")));
+        if undo.code == 0 {
+            assert!(point > 2, "the undo notes more than {point} times");
+            return;
+        }
+        assert_eq!(undo.code, 137, "{}{}", undo.out, undo.err);
+        if shop.status("caja")["runs_open"] != serde_json::json!([]) {
+            shop.json("caja", &["resume"]).expect(0); // else only its last words were lost
+        }
+        let status = shop.status("caja");
+        let seen = (status["holder"].as_str(), status["main"]["state"].as_str(), status["backup"]["state"].as_str());
+        assert_eq!(seen, (Some("main"), Some("open"), Some("standby")), "killed at {point}: {status}");
+        assert_eq!(status["runs_open"], serde_json::json!([]), "killed at {point}");
+        shop.json("main", &["launch", "--program", "svrpdv"]).expect(0);
+    }
+    panic!("the undo never ran through");
+}
