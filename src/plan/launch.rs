@@ -179,6 +179,27 @@ pub fn superseded(main: &Look, backup: &Look, remembered: Option<&EpochRecord>) 
     None
 }
 
+/// Main itself holds the higher epoch that [`superseded`] found, but its database is gone, or one of before: a disk that was replaced,
+/// a file put back. No other server is in its way, and a restore would not help.
+pub fn database_behind(higher: &EpochRecord, backup: &Look) -> Option<Failure> {
+    if higher.holder != Side::Main || backup.intent.is_some() {
+        return None;
+    }
+    let epoch = higher.epoch;
+    let failure = Failure::new(
+        Exit::OtherHolder,
+        "database_behind",
+        text!(
+            "este servidor está en servicio en la época {epoch}, pero su BDPdv falta o es de una época anterior: no atiende",
+            "this server holds the post in epoch {epoch}, but its database is missing or of an earlier epoch: it does not serve"
+        ),
+    );
+    Some(failure.hint(text!(
+        "conserve lo que haya en su disco; para seguir vendiendo: relevo promote en la caja/servidor",
+        "keep whatever its disk has; to go on selling: relevo promote on the caja/servidor"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -70,7 +70,10 @@ const MATRIX: [Line; 10] = [
         code: "main_no_connection",
         es: "Servidor principal: su propia instancia no responde.",
         en: "Main server: its own instance does not answer.",
-        hint: Some(("inicie la base de datos y repita; vea relevo status", "start the database and repeat; see relevo status")),
+        hint: Some((
+            "inicie la base de datos y repita; si no vuelve: relevo promote en la caja/servidor",
+            "start the database and repeat; if it does not come back: relevo promote on the caja/servidor",
+        )),
     },
     Line {
         row: Role::Main,

@@ -81,6 +81,13 @@ pub trait DatabaseServer: Send + Sync {
     /// Hashes the whole standby again and compares with the position it claims.
     fn verify_standby(&self, watch: &Watch) -> Result<Position>;
 
+    /// Where a database stands whose epoch is over: closed by a restore, its content verified on main, and no copy of main's new epoch
+    /// applied yet. `None` in every other state. Reads all of it.
+    fn detached(&self, watch: &Watch) -> Result<Option<Position>>;
+
+    /// Makes a standby at this position of a database that [`DatabaseServer::detached`] found there.
+    fn follow_again(&self, position: &Position) -> Result<()>;
+
     /// Standby to open. The point of no return of a promote.
     fn recover(&self) -> Result<()>;
 

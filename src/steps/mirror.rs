@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::error::{Exit, Failure, Result};
 use crate::facts;
 use crate::model::{CopyKind, DatabaseId, DatabaseState, ENGINE, EpochRecord, Listed, Look, Position, Role, Scanned, copy_name};
-use crate::plan::launch::superseded;
+use crate::plan::launch::{database_behind, superseded};
 use crate::plan::mirror::{MirrorFacts, MirrorPlan, mirror as decide};
 use crate::plan::retention;
 use crate::plan::saga::refuse_open_intent;
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
 use crate::server::port::Part;
-use crate::steps::standby::{Forward, apply_only, bring_forward, chain_of, is_unusable, proved, set_aside};
+use crate::steps::standby::{Forward, apply_only, as_standby, bring_forward, chain_of, is_unusable, proved, set_aside};
 use crate::steps::{Context, locks};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Draft, Listing, Streamed};
@@ -45,7 +45,7 @@ pub fn preview(store: &Store, full: bool, target: Option<&str>) -> Result<Vec<Te
     match store.config.machine.role {
         Role::Till => Err(not_on_a_till()),
         Role::Backup => {
-            let look = store.backup.look()?;
+            let look = as_standby(store, store.backup.look()?, &Watch::silent())?;
             let mut names = Vec::new();
             for copies in &store.copies {
                 names.extend(
@@ -186,6 +186,9 @@ fn follow(cx: &Context, apply: bool) -> Result<Forward> {
 fn may_mirror(store: &Store) -> Result<EpochRecord> {
     let (main, backup) = (store.main.look()?, store.backup.look()?);
     if let Some((higher, _)) = superseded(&main, &backup, store.remembered()?.as_ref()) {
+        if let Some(failure) = database_behind(&higher, &backup) {
+            return Err(failure);
+        }
         let epoch = higher.epoch;
         return Err(Failure::new(
             Exit::OtherHolder,

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::error::{Exit, Failure, Result};
 use crate::model::{DatabaseState, EpochRecord, Program, Role, Side};
+use crate::plan::launch::database_behind;
 use crate::plan::step::Step;
 use crate::steps::programs;
 use crate::steps::run::Run;
@@ -36,6 +37,9 @@ pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failur
         "use las cajas con el servidor de respaldo; para volver: relevo restore en la caja/servidor",
         "use the tills with the backup server; to come back: relevo restore on the caja/servidor"
     ));
+    if let Some(failure) = database_behind(higher, &run.store.backup.look()?) {
+        return Ok(failure);
+    }
     if !fence {
         refusal.message = text!(
             "hay un relevo en marcha (época {epoch}): este servidor no debe atender todavía",

@@ -29,7 +29,11 @@ pub(super) fn apply_only(cx: &Context) -> Result<Value> {
                 "el servidor de respaldo está en servicio: no se le aplican copias",
                 "the backup server holds the post: no copies are applied to it"
             ),
-        ));
+        )
+        .hint(text!(
+            "no hay nada que hacer; cuando el principal esté listo: relevo restore",
+            "there is nothing to do; when main is ready: relevo restore"
+        )));
     }
     let before = look.position;
     let forward = bring_forward(store, cx.watch)?;
@@ -131,7 +135,7 @@ fn forward_from(store: &Store, copies: &Copies, unusable: &mut Vec<(String, Text
     let mut listing = copies.list()?;
     let mut trouble = None;
     loop {
-        let found = chain_of(&listing, &store.backup.look()?);
+        let found = chain_of(&listing, &as_standby(store, store.backup.look()?, watch)?);
         let Some(failure) = apply_chain(store, copies, &listing, &found, watch)? else { return Ok(trouble) };
         let (name, failure) = failure;
         unusable.push((name.clone(), failure.message.clone()));
@@ -219,6 +223,15 @@ pub fn verify(cx: &Context) -> Result<Value> {
     Ok(json!({ "position": position }))
 }
 
+/// The database that the last restore closed, and that no copy has replaced yet, is the newest that the backup has: it counts as a
+/// standby where it is.
+pub(super) fn as_standby(store: &Store, look: Look, watch: &Watch) -> Result<Look> {
+    Ok(match store.backup.detached(watch)? {
+        Some(position) => Look { state: DatabaseState::Standby, position: Some(position), ..look },
+        None => look,
+    })
+}
+
 pub(super) fn chain_of(listing: &Listing, look: &Look) -> Chain {
     let standby = look.position.as_ref().filter(|_| look.state == DatabaseState::Standby);
     let database = look.record.as_ref().and_then(|r| r.database);
@@ -231,6 +244,7 @@ fn to_apply(m: &Manifest) -> CopyToApply {
 
 /// Where the copies on the targets can bring the standby, and what is missing or damaged after that.
 pub fn reach(store: &Store, backup: &Look, watch: &Watch) -> Result<(Option<Reach>, Vec<Text>)> {
+    let backup = &as_standby(store, backup.clone(), watch)?;
     let mut best: Option<Option<Reach>> = None;
     let (mut trouble, mut gaps) = (None, Vec::new());
     for copies in &store.copies {
@@ -243,12 +257,15 @@ pub fn reach(store: &Store, backup: &Look, watch: &Watch) -> Result<(Option<Reac
             }
         };
         gaps.extend(found.gaps);
-        let reach = found.upto.clone().map(|position| Reach {
+        let mut reach = found.upto.clone().map(|position| Reach {
             age_s: found.at.as_ref().and_then(|at| facts::age_s(store, at)),
             made_at: found.at,
             last_folio: found.last_folio,
             position,
         });
+        if let Some(reach) = reach.as_mut().filter(|r| r.last_folio.is_none() && Some(&r.position) == backup.position.as_ref()) {
+            reach.last_folio = store.backup.last_folio()?; // no manifest tells
+        }
         let key = |reach: &Option<Reach>| reach.as_ref().map(|r| (r.position.epoch, r.position.sequence));
         if best.as_ref().is_none_or(|known| key(&reach) > key(known)) {
             best = Some(reach);
@@ -279,9 +296,19 @@ pub fn apply_copies(cx: &Context, to: Option<&Position>) -> Result<Value> {
             text!("la base del respaldo ya está abierta", "the backup's database is open already"),
         ));
     }
-    let position = forward(store, cx.watch)?
-        .position
-        .ok_or_else(|| Failure::refused("no_copy", text!("no hay copia que aplicar", "there is no copy to apply")))?;
+    let reached = match forward(store, cx.watch).map(|forward| forward.position) {
+        Ok(Some(position)) => Some(position),
+        // No copy follows the database that the last restore closed: it is the newest itself.
+        outcome => match store.backup.detached(cx.watch)? {
+            Some(position) => {
+                store.backup.follow_again(&position)?;
+                Some(position)
+            }
+            None => outcome?,
+        },
+    };
+    let position =
+        reached.ok_or_else(|| Failure::refused("no_copy", text!("no hay copia que aplicar", "there is no copy to apply")))?;
     if to.is_none() {
         holds_all_of_main(store, &position)?;
     }

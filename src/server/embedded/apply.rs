@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, Result};
 use crate::model::kept;
-use crate::model::{CopyKind, CopyToApply, DatabaseState, Position, Side};
+use crate::model::{CopyKind, CopyToApply, DatabaseState, Epoch, Position, Side};
 use crate::progress::{Progress, Watch};
 use crate::text;
 use crate::text::Text;
@@ -83,6 +83,37 @@ impl Place<'_> {
 
     fn failed(&self, path: &Path, error: &std::io::Error) -> Failure {
         Failure::io(text!("no se pudo escribir", "could not write"), path, error)
+    }
+
+    /// See `DatabaseServer::detached`. Its epoch is the one that the restore ended; no copy was ever made of it, hence number 0.
+    pub fn detached(&self, watch: &Watch) -> Result<Option<Position>> {
+        if header::state_of(self.path)? != DatabaseState::Fenced {
+            return Ok(None);
+        }
+        let Some(record) = record::read_file(self.dir)?.filter(|r| r.holder == Side::Main && r.epoch > Epoch::FIRST) else {
+            return Ok(None);
+        };
+        let Some(database) = record.database else { return Ok(None) };
+        let (_, root) = pages::hash_file(self.path, watch)?;
+        Ok(Some(Position { database, epoch: Epoch(record.epoch.0 - 1), sequence: 0, root }))
+    }
+
+    /// See `DatabaseServer::follow_again`. The position is durable before the state that makes it count.
+    pub fn follow_again(&self, position: &Position) -> Result<()> {
+        match header::state_of(self.path)? {
+            DatabaseState::Standby if self.read()?.unwrap_or_default().position.as_ref() == Some(position) => return Ok(()),
+            DatabaseState::Fenced => {}
+            state => {
+                let shown = self.path.display();
+                return Err(Failure::failed(
+                    "not_detached",
+                    text!("{shown} no está separada (@)", "{shown} is not detached (@)").fill(&state.text()),
+                ));
+            }
+        }
+        self.write(&Standby { position: Some(position.clone()), applying: None })?;
+        header::remove_beside(self.world, self.path)?;
+        header::write_state(self.world, &connection::plain(self.path, true)?, self.path, header::STANDBY)
     }
 
     /// Applies a copy; see `DatabaseServer::apply`.

@@ -26,8 +26,7 @@ use self::snapshot::Snapshot;
 use crate::config::Tickets;
 use crate::error::{Failure, Result};
 use crate::model::{
-    CopyToApply, DatabaseId, DatabaseState, Epoch, EpochRecord, FolioRule, Hash, Intent, Look, Position, Scanned, Session, Side,
-    Ticket,
+    CopyToApply, DatabaseId, DatabaseState, EpochRecord, FolioRule, Hash, Intent, Look, Position, Scanned, Session, Side, Ticket,
 };
 use crate::progress::Watch;
 use crate::server::port::{DatabaseServer, Part, Post};
@@ -136,35 +135,28 @@ impl Embedded {
         }
     }
 
-    /// Somebody put an older database back beside the record of a later epoch in which this server already held the post: no
-    /// sequence of role changes does that, and sales made since would be missing.
-    fn is_older_than_its_record(&self, state: DatabaseState, record: Option<&EpochRecord>) -> bool {
-        let Some(record) = record.filter(|r| state == DatabaseState::Open && r.holder == self.side && r.epoch > Epoch::FIRST)
-        else {
-            return false;
-        };
-        let inside = connection::open(&self.path, false).and_then(|c| record::read(&c));
-        inside.is_ok_and(|inside| inside.is_none_or(|inside| inside.epoch < record.epoch))
-    }
-
-    /// The record in the database, where it can be read, and the one in the file beside it: the higher one. In one epoch the
-    /// database speaks, since files are copies.
-    fn record_of(&self, state: DatabaseState, of_standby: Option<DatabaseId>) -> Result<Option<EpochRecord>> {
+    /// The record in the database, where it can be read, and the one in the file beside it: the higher one, with the state that
+    /// follows. In one epoch the database speaks, since files are copies.
+    fn record_of(&self, state: DatabaseState, of_standby: Option<DatabaseId>) -> Result<(DatabaseState, Option<EpochRecord>)> {
         let file = record::read_file(&self.dir)?;
         if state != DatabaseState::Open {
             record::same_database(&self.dir, file.as_ref(), of_standby)?;
-            return Ok(file);
+            return Ok((state, file));
         }
-        let Ok(inside) = connection::open(&self.path, false).and_then(|c| Ok((record::read(&c)?, record::database_id(&c)?)))
+        let Ok((inside, id)) =
+            connection::open(&self.path, false).and_then(|c| Ok((record::read(&c)?, record::database_id(&c)?)))
         else {
-            return Ok(file);
+            return Ok((state, file));
         };
-        record::same_database(&self.dir, file.as_ref(), inside.1)?;
-        let inside = inside.0.unwrap_or_else(|| EpochRecord::first(inside.1));
-        Ok(match file {
-            Some(file) if file.epoch > inside.epoch => Some(file),
-            _ => Some(inside),
-        })
+        record::same_database(&self.dir, file.as_ref(), id)?;
+        let inside = inside.unwrap_or_else(|| EpochRecord::first(id));
+        match file.filter(|file| file.epoch > inside.epoch) {
+            // Somebody put an older database back beside the record of a later epoch in which this server already held the post: no
+            // sequence of role changes does that, and sales made since would be missing.
+            Some(file) if file.holder == self.side => Ok((DatabaseState::Unknown, Some(file))),
+            Some(file) => Ok((state, Some(file))),
+            None => Ok((state, Some(inside))),
+        }
     }
 }
 
@@ -203,8 +195,7 @@ impl DatabaseServer for Embedded {
         .unwrap_or_default();
         let of_standby = standby.position.as_ref().map(|p| p.database);
         let (state, record) = match self.record_of(state, of_standby) {
-            Ok(record) if self.is_older_than_its_record(state, record.as_ref()) => (DatabaseState::Unknown, record),
-            Ok(record) => (state, record),
+            Ok(found) => found,
             // A main that cannot say which epoch it is in has failed: the caja must be able to take over from it, and its own
             // launch finds no open database. Nothing is guessed about the backup: what it says stops main.
             Err(failure) if self.side == Side::Main => {
@@ -300,6 +291,14 @@ impl DatabaseServer for Embedded {
 
     fn verify_standby(&self, watch: &Watch) -> Result<Position> {
         self.place().verify(watch)
+    }
+
+    fn detached(&self, watch: &Watch) -> Result<Option<Position>> {
+        self.place().detached(watch)
+    }
+
+    fn follow_again(&self, position: &Position) -> Result<()> {
+        self.place().follow_again(position)
     }
 
     fn recover(&self) -> Result<()> {
