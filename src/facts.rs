@@ -17,7 +17,7 @@ use crate::signal::svrbak::{self, SvrBak, same_instance};
 use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
 use crate::store::{Store, highest};
 use crate::text;
-use crate::text::Text;
+use crate::text::{Lang, Text};
 use crate::world::{Label, read_if_there};
 
 /// The authorisation string's meaning. Unreadable = not authorised, with the reason.
@@ -85,10 +85,13 @@ pub fn svrbak(store: &Store) -> Result<Option<SvrBak>> {
 
 /// The verdict of the test matrix; `program` is what is launched.
 pub fn verdict(store: &Store, program: Option<Program>) -> Result<Verdict> {
-    let (main, backup) = match program {
-        Some(_) => (store.main.look()?, store.backup.look()?),
-        None => (seen(store.main.as_ref()), seen(store.backup.as_ref())),
-    };
+    match program {
+        Some(_) => verdict_of(store, program, &store.main.look()?, &store.backup.look()?),
+        None => verdict_of(store, None, &seen(store.main.as_ref()), &seen(store.backup.as_ref())),
+    }
+}
+
+fn verdict_of(store: &Store, program: Option<Program>, main: &Look, backup: &Look) -> Result<Verdict> {
     let authorised = authorised(store).unwrap_or_default();
     let marker = marked(store);
     if let Some(program) = program {
@@ -178,11 +181,12 @@ pub fn seen(server: &dyn DatabaseServer) -> Look {
 }
 
 /// Everything, as `status --json` prints it. Unknown values are null, never absent.
-pub fn facts(store: &Store) -> Result<Value> {
+pub fn facts(store: &Store, lang: Lang) -> Result<Value> {
+    // Once each: where a role change hangs while it has a database for itself alone, every look waits for SQLite's own patience.
     let (main, backup) = (seen(store.main.as_ref()), seen(store.backup.as_ref()));
     let known = [main.record.clone(), backup.record.clone(), store.remembered()?];
     let record = highest(known).unwrap_or_else(|| EpochRecord::first(None));
-    let verdict = verdict(store, None)?;
+    let verdict = verdict_of(store, None, &main, &backup)?;
     let authorised = authorised(store).unwrap_or_default();
     let mut open = Vec::new();
     for head in store.journal()?.heads(true, usize::MAX)? {
@@ -199,7 +203,7 @@ pub fn facts(store: &Store) -> Result<Value> {
         "holder": record.holder,
         "serving": serving(&main, &backup, &record),
         "epoch": record.epoch,
-        "verdict": { "ok": verdict.ok, "row": verdict.row, "code": verdict.code, "message": verdict.message.es },
+        "verdict": { "ok": verdict.ok, "row": verdict.row, "code": verdict.code, "message": verdict.message.get(lang) },
         "main": server(&main),
         "backup": server(&backup),
         "mirror": mirror(store, backup.position.as_ref()),

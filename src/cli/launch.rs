@@ -246,7 +246,11 @@ fn prove_nobody(run: &Run) -> Result<()> {
 fn run_till(store: &Store, side: Side) -> Result<Done> {
     let record = store.highest_record()?;
     let command = programs::expand(store, programs::section(store, Program::Pospdv)?, side, &record);
-    let _session = store.server(side).announce(&store.config.machine.name)?;
+    let _session = match store.server(side).announce(&store.config.machine.name) {
+        // It went away since it was looked at.
+        Err(_) if !store.server(side).look()?.reachable => return Err(server_gone()),
+        announced => announced?,
+    };
     let code = store.world.run(&command).map_err(|e| {
         let what = &command.argv[0];
         Failure::failed("program_not_started", text!("no se pudo iniciar {what}", "could not start {what}"))
@@ -254,6 +258,11 @@ fn run_till(store: &Store, side: Side) -> Result<Done> {
             .hint(text!("revise [programs.pospdv] command", "check [programs.pospdv] command"))
     })?;
     Ok(Done::Ran(code, side))
+}
+
+fn server_gone() -> Failure {
+    Failure::refused("server_gone", text!("el servidor dejó de atender", "the server stopped serving"))
+        .hint(text!("espere a que le indiquen que puede operar", "wait until told that you may operate"))
 }
 
 fn finish(session: &Session, store: &Store, done: Done) -> Result<Value> {
@@ -267,10 +276,13 @@ fn finish(session: &Session, store: &Store, done: Done) -> Result<Value> {
             // A till program that lost its server waits until told; any other end is its own.
             let look = store.server(side).look()?;
             if code == i32::from(Exit::Refused.code()) || !look.serving {
-                return Err(Failure::refused("server_gone", text!("el servidor dejó de atender", "the server stopped serving"))
-                    .hint(text!("espere a que le indiquen que puede operar", "wait until told that you may operate")));
+                return Err(server_gone());
             }
-            Err(Failure::failed("program_failed", text!("PosPdv terminó con código {code}", "PosPdv ended with code {code}")))
+            Err(Failure::failed("program_failed", text!("PosPdv terminó con código {code}", "PosPdv ended with code {code}"))
+                .hint(text!(
+                    "inícielo otra vez; si se repite, llame a soporte",
+                    "start it again; if it happens again, call support"
+                )))
         }
     }
 }

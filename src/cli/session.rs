@@ -197,6 +197,14 @@ fn refuse_beside_open_role_change(store: &Store, verb: &str) -> Result<()> {
         None => Ok(()),
         Some(head) => {
             let (id, what) = (head.id, head.verb);
+            if store.journal()?.is_owned(id) {
+                return Err(Failure::new(
+                    Exit::Interrupted,
+                    "run_is_running",
+                    text!("la corrida {id} ({what}) está en marcha", "run {id} ({what}) is at work"),
+                )
+                .hint(text!("espere a que termine; vea: relevo runs", "wait until it ends; see: relevo runs")));
+            }
             Err(Failure::new(
                 Exit::Interrupted,
                 "role_change_open",

@@ -29,11 +29,8 @@ pub fn main(session: &Session) -> u8 {
 
 fn look(session: &Session) -> Result<Value> {
     let store = session.store()?;
-    let mut facts = facts::facts(&store)?;
+    let mut facts = facts::facts(&store, session.output.lang)?;
     facts["bundle"] = session.bundle(&store.dir).map_or(Value::Null, |b| Value::from(b.hash.to_string()));
-    let lang = session.output.lang;
-    let verdict = facts::verdict(&store, None)?;
-    facts["verdict"]["message"] = Value::from(verdict.message.get(lang));
     Ok(facts)
 }
 

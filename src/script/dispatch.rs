@@ -50,7 +50,7 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
         "files::exists" => read(&|| Ok(json!(files::exists(store, &text_arg(0))?))),
         "files::read" => read(&|| Ok(json!(files::read(store, &text_arg(0))?))),
 
-        "store::facts" => read(&|| facts::facts(store)),
+        "store::facts" => read(&|| facts::facts(store, crate::text::Lang::Es)),
         "store::role" => read(&|| Ok(json!(store.config.machine.role))),
         "store::verdict" => read(&|| facts::verdict_for_script(store, &arg(0))),
         "store::setting" => read(&|| setting(run, &text_arg(0), call.args.get(1))),

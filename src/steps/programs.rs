@@ -10,6 +10,7 @@ use crate::config::ProgramSection;
 use crate::error::{Exit, Failure, Result, Retry};
 use crate::model::{DatabaseState, EpochRecord, Program, Side};
 use crate::plan::launch::superseded;
+use crate::plan::saga::refuse_open_intent;
 use crate::steps::{Context, own_side};
 use crate::store::Store;
 use crate::text;
@@ -37,7 +38,7 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
     if let Some(process) = about_to_be(store, program)? {
         return Ok(json!({ "started": false, "pid": process.pid }));
     }
-    let (side, record) = may_serve(store)?;
+    let (side, record) = may_serve(cx)?;
     let Some(post) = store.take_post(side)? else {
         return Ok(json!({ "started": false, "pid": null }));
     };
@@ -133,7 +134,8 @@ pub fn alive(store: &Store, program: Program) -> Result<Option<ProcessId>> {
 }
 
 /// Who may serve on this machine: the holder, with its database open.
-fn may_serve(store: &Store) -> Result<(Side, EpochRecord)> {
+fn may_serve(cx: &Context) -> Result<(Side, EpochRecord)> {
+    let store = cx.store;
     let side = own_side(store).ok_or_else(|| {
         Failure::refused("not_a_server", text!("SvrPdv no se inicia en una caja", "SvrPdv is not started on a till"))
     })?;
@@ -148,12 +150,15 @@ fn may_serve(store: &Store) -> Result<(Side, EpochRecord)> {
         )
         .hint(text!("vea: relevo status", "see: relevo status")));
     }
+    // A role change that is announced here, or was cut short, is finished first; its own steps may start what they stopped.
+    refuse_open_intent(&own, Some(cx.run))?;
     if own.state != DatabaseState::Open {
         let state = own.state;
         return Err(Failure::refused(
             "database_not_open",
             text!("BDPdv no está abierta aquí (@)", "the database is not open here (@)").fill(&state.text()),
-        ));
+        )
+        .hint(text!("vea: relevo status", "see: relevo status")));
     }
     if record.awaiting_start {
         return Err(Failure::refused(

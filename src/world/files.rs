@@ -103,6 +103,16 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Creates a folder, but not what it lies in: a share or a disk that has just gone away would come back as an empty folder, and look
+/// like a server whose database is missing.
+pub(super) fn create_last_folder(folder: &Path) -> io::Result<()> {
+    match std::fs::create_dir(folder) {
+        Err(_) if folder.is_dir() => Ok(()), // also where somebody was faster
+        Err(error) => Err(error),
+        Ok(()) => platform::sync_folder(folder_of(folder)),
+    }
+}
+
 /// The folder that holds `path`.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {

@@ -138,7 +138,8 @@ pub trait World: Send + Sync {
     /// Makes what was written to an open file durable.
     fn sync(&self, label: Label, file: &File) -> io::Result<()>;
 
-    /// Takes the OS lock on `path` (created when missing), or `None` when somebody holds it. Never blocks.
+    /// Takes the OS lock on `path` (created when missing, with its folder but not what that lies in), or `None` when somebody holds
+    /// it. Never blocks.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
     /// Starts a program that outlives this process: own session, no console, no inherited handles. Name the program itself: one

@@ -59,7 +59,7 @@ impl World for Os {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        files::create_folder(files::folder_of(path))?;
+        files::create_last_folder(files::folder_of(path))?;
         // std's handles are not inherited by programs, hence the lock is not either.
         let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = files::patiently(open)?;
@@ -245,6 +245,17 @@ mod tests {
         assert!(Os.try_lock(&path).unwrap().is_none());
         drop(lock);
         assert!(Os.try_lock(&path).unwrap().is_some());
+    }
+
+    /// Found by the random shop: a till that announced itself on a main that had just gone away made an empty folder of it, and main
+    /// looked like a server whose database is missing.
+    #[test]
+    fn a_lock_never_brings_back_what_its_folder_lay_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = dir.path().join("main").join("instance");
+        assert_eq!(Os.try_lock(&gone.join("sessions").join("x.lock")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(Os.try_lock(&gone.join("server.lock")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(!dir.path().join("main").exists());
     }
 
     #[test]

@@ -114,3 +114,37 @@ fn both_forms_and_encodings_of_svrbak_are_read() {
         assert!(shop.path("caja", "pdv/PosBak.txt").exists());
     }
 }
+
+/// Found by the random shop: main's launch said "a role change is in progress" and sent people to a restore that was refused.
+#[test]
+fn a_main_whose_disk_was_lost_says_so_and_how_to_go_on_selling() {
+    let shop = Shop::promoted();
+    shop.main_on();
+    shop.stop_server("caja");
+    shop.json("caja", &["restore"]).expect(0);
+    shop.json("main", &["launch", "--program", "svrpdv"]).expect(0);
+    shop.json("main", &["mirror"]).expect(0);
+    shop.stop_server("main");
+    std::fs::remove_dir_all(shop.path("main", "instance")).unwrap();
+    std::fs::create_dir_all(shop.path("main", "instance")).unwrap();
+    let refused = shop.json("main", &["launch", "--program", "svrpdv"]).expect(11);
+    assert_eq!(refused.kind(), "database_behind");
+    assert!(refused.json()["error"]["hint"].as_str().unwrap().contains("relevo promote"), "{}", refused.out);
+    assert_eq!(shop.json("main", &["mirror"]).expect(11).kind(), "database_behind");
+    shop.json("caja", &["promote"]).expect(0);
+}
+
+/// Found by the random shop: the caja's launch beside an unfinished restore said that the database is not open, and nothing to do.
+#[test]
+fn a_caja_whose_restore_was_cut_short_is_told_to_finish_it() {
+    let shop = Shop::promoted();
+    shop.main_on();
+    shop.stop_server("caja");
+    let order = ("RELEVO_TEST_CRASH_AT", "database.incoming:before");
+    let killed = crate::harness::ran(shop.command("caja", &["--json", "restore"]).env(order.0, order.1));
+    assert_eq!(killed.code, 137, "{}{}", killed.out, killed.err);
+    let refused = shop.json("caja", &["launch", "--program", "pospdv"]).expect(10);
+    assert_eq!(refused.kind(), "role_change_open");
+    assert!(refused.json()["error"]["hint"].as_str().unwrap().contains("relevo resume"), "{}", refused.out);
+    shop.json("caja", &["resume"]).expect(0);
+}

@@ -8,5 +8,6 @@ mod promote;
 mod restore;
 mod scripts;
 mod seen;
+mod status;
 mod undo;
 mod verbs;
