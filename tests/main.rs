@@ -9,3 +9,5 @@ mod guarantees;
 mod damage;
 mod harness;
 mod repo;
+#[cfg(target_os = "linux")]
+mod shop;

@@ -40,7 +40,9 @@ impl Ran {
 /// The folder of a shop.
 pub struct Shop {
     pub dir: PathBuf,
-    _temp: tempfile::TempDir,
+    /// Folder, name and role of each machine.
+    pub machines: Vec<(String, String, &'static str)>,
+    temp: Option<tempfile::TempDir>,
 }
 
 /// Options of a shop's relevo.toml files.
@@ -52,6 +54,8 @@ pub struct Options {
     pub extra: String,
     /// Machines whose acknowledged files the caja can read; default all.
     pub till_files: Option<Vec<String>>,
+    /// Tills beside the caja and till2.
+    pub more_tills: usize,
 }
 
 impl Shop {
@@ -63,8 +67,10 @@ impl Shop {
     pub fn with(options: &Options) -> Shop {
         let temp = tempfile::Builder::new().prefix("relevo-test-").tempdir().unwrap();
         let dir = temp.path().canonicalize().unwrap();
-        let shop = Shop { dir: plain(dir), _temp: temp };
-        for (machine, name, role) in MACHINES {
+        let mut machines: Vec<_> = MACHINES.iter().map(|(m, name, role)| ((*m).to_owned(), (*name).to_owned(), *role)).collect();
+        machines.extend((3..3 + options.more_tills).map(|n| (format!("till{n}"), format!("CAJA{n}"), "till")));
+        let shop = Shop { dir: plain(dir), machines, temp: Some(temp) };
+        for (machine, name, role) in &shop.machines {
             for folder in ["store/scripts", "pdv"] {
                 std::fs::create_dir_all(shop.path(machine, folder)).unwrap();
             }
@@ -110,7 +116,7 @@ impl Shop {
         let ack = literal(self.path(machine, "acknowledged.jsonl"));
         let files: Vec<String> = match &options.till_files {
             Some(machines) => machines.iter().map(|m| literal(self.path(m, "acknowledged.jsonl"))).collect(),
-            None => MACHINES.iter().map(|(m, ..)| literal(self.path(m, "acknowledged.jsonl"))).collect(),
+            None => self.machines.iter().map(|(m, ..)| literal(self.path(m, "acknowledged.jsonl"))).collect(),
         };
         format!(
             "[store]\nid = \"0142\"\nname = \"Sucursal Centro\"\n\n[machine]\nname = \"{name}\"\nrole = \"{role}\"\n\n\
@@ -232,7 +238,7 @@ impl Shop {
     /// Every acknowledged ticket: (folio, till, epoch).
     pub fn acknowledged(&self) -> Vec<(i64, String, i64)> {
         let mut all = Vec::new();
-        for (machine, ..) in MACHINES {
+        for (machine, ..) in &self.machines {
             for base in [machine.to_owned(), format!("{machine}.off")] {
                 let body = std::fs::read_to_string(self.path(&base, "acknowledged.jsonl")).unwrap_or_default();
                 for line in body.lines() {
@@ -264,6 +270,14 @@ impl Shop {
     /// Plugs it back.
     pub fn main_on(&self) {
         rename(&self.dir.join("main.off"), &self.dir.join("main"));
+    }
+
+    /// The folder stays when the test ends, for a person to look at.
+    pub fn keep(&mut self) -> PathBuf {
+        if let Some(temp) = self.temp.take() {
+            let _ = temp.keep();
+        }
+        self.dir.clone()
     }
 
     /// `status --json` of a machine.
