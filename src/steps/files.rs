@@ -1,14 +1,16 @@
 //! `files::` of scripts: below the configured roots only, never the signal files nor the store's own state. What a step
 //! replaces is kept below state/undo until the run is pruned, so that undo can put it back.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::config::TargetSection;
 use crate::error::{Failure, Result};
 use crate::steps::Context;
 use crate::store::Store;
 use crate::text;
+use crate::text::Text;
 use crate::world::Label;
 
 /// Files that have verbs of their own.
@@ -18,9 +20,9 @@ const MOST: u64 = 16 << 20;
 
 /// `root:relative/path` below a configured root; "store" is the store's files/ folder.
 pub fn resolve(store: &Store, path: &str) -> Result<PathBuf> {
-    let bad = |why: crate::text::Text| {
+    let bad = |why: Text| {
         let (es, en) = (format!("ruta no permitida «{path}»: {}", why.es), format!("path not allowed \"{path}\": {}", why.en));
-        Failure::invalid("path_refused", crate::text::Text { es, en })
+        Failure::invalid("path_refused", Text { es, en })
             .hint(text!("escriba raíz:carpeta/archivo con una raíz de [files]", "write root:folder/file with a root of [files]"))
     };
     let (root, relative) = path
@@ -29,26 +31,74 @@ pub fn resolve(store: &Store, path: &str) -> Result<PathBuf> {
         .ok_or_else(|| bad(text!("falta la raíz", "the root is missing")))?;
     let base =
         store.config.files.get(root).ok_or_else(|| bad(text!("no hay raíz {root} en [files]", "no root {root} in [files]")))?;
-    let relative = Path::new(relative);
-    let plain = !relative.as_os_str().is_empty()
-        && !relative.to_string_lossy().contains(['\\', ':', '\0'])
-        && relative.components().all(|c| matches!(c, Component::Normal(_)));
-    if !plain {
-        return Err(bad(text!("debe quedar debajo de la raíz", "it has to stay below the root")));
+    confined(base, &guarded(store), relative).map_err(bad)
+}
+
+/// Folders that are no script's, wherever a root may lie: what is in them decides who holds the post and what can be promoted.
+fn guarded(store: &Store) -> Vec<PathBuf> {
+    let mut folders = vec![store.state.clone()];
+    folders.extend([&store.config.servers.main, &store.config.servers.backup].map(|server| PathBuf::from(&server.instance)));
+    folders.extend(store.config.targets.values().filter_map(|target| match target {
+        TargetSection::Dir { path } => Some(path.clone()),
+        TargetSection::Plugin { .. } => None,
+    }));
+    folders
+}
+
+/// The path below `base`, or why it is refused. What one system takes for a path, a device, a stream or a signal file is refused on
+/// all: a store's scripts are the same on each of its machines.
+fn confined(base: &Path, guarded: &[PathBuf], relative: &str) -> std::result::Result<PathBuf, Text> {
+    if relative.is_empty() || !relative.split('/').all(is_plain) {
+        return Err(text!("debe quedar debajo de la raíz", "it has to stay below the root"));
     }
-    let name = relative.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if SIGNAL_FILES.contains(&name.as_str()) {
-        return Err(bad(text!("los archivos señal tienen sus propios verbos", "signal files have verbs of their own")));
+    let name = relative.rsplit('/').next().unwrap_or_default();
+    if SIGNAL_FILES.contains(&folded(name).as_str()) {
+        return Err(text!("los archivos señal tienen sus propios verbos", "signal files have verbs of their own"));
     }
     let full = base.join(relative);
-    // A link inside the root may lead out of it: compare where the nearest existing folder really is.
+    // A link inside the root may lead out of it: what matters is where each part really is. One that leads nowhere yet may lead
+    // anywhere tomorrow.
+    let leads_nowhere = |p: &Path| p.symlink_metadata().is_ok_and(|m| m.is_symlink()) && p.canonicalize().is_err();
     let real = |p: &Path| p.ancestors().find_map(|a| a.canonicalize().ok()).unwrap_or_default();
-    let (inside, state) = (real(base), real(&store.state));
-    let landed = real(&full);
-    if !landed.starts_with(&inside) || landed.starts_with(&state) || full.symlink_metadata().is_ok_and(|m| m.is_symlink()) {
-        return Err(bad(text!("sale de la raíz o toca state/", "it leaves the root or touches state/")));
+    let (inside, landed) = (real(base), real(&full));
+    let is_guarded =
+        |folder: &PathBuf| full.starts_with(folder) || folder.canonicalize().is_ok_and(|real| landed.starts_with(real));
+    let below = full.ancestors().take_while(|a| *a != base);
+    if !landed.starts_with(&inside)
+        || guarded.iter().any(is_guarded)
+        || full.symlink_metadata().is_ok_and(|m| m.is_symlink())
+        || below.into_iter().any(leads_nowhere)
+    {
+        return Err(text!(
+            "sale de la raíz o toca state/, una instancia o un destino",
+            "it leaves the root or touches state/, an instance or a target"
+        ));
     }
     Ok(full)
+}
+
+/// A part of a path that every system takes for the same plain name.
+fn is_plain(part: &str) -> bool {
+    // Windows drops dots and spaces at the end, opens devices whatever their ending, and reads a:b as a stream of a.
+    const DEVICES: [&str; 7] = ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"];
+    let stem = folded(part.split('.').next().unwrap_or_default().trim_end());
+    let numbered = |port: &str| stem.strip_prefix(port).is_some_and(|n| n.chars().count() == 1 && n.chars().all(is_port_number));
+    !part.is_empty()
+        && !part.ends_with(['.', ' '])
+        && !part.contains(['\\', ':', '*', '?', '"', '<', '>', '|'])
+        && !part.contains(char::is_control)
+        && !DEVICES.contains(&stem.as_str())
+        && !numbered("com")
+        && !numbered("lpt")
+}
+
+fn is_port_number(c: char) -> bool {
+    c.is_ascii_digit() || "¹²³".contains(c)
+}
+
+/// A name as systems compare it that do not tell case apart.
+fn folded(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
 }
 
 /// `files::exists`
@@ -148,4 +198,139 @@ fn read_bytes(full: &Path) -> Result<Vec<u8>> {
         return Err(Failure::refused("file_too_large", text!("{shown} pasa de 16 MiB", "{shown} is larger than 16 MiB")));
     }
     std::fs::read(full).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A root with a folder, a guarded folder and, where the system has them, links of every kind; and what lies outside.
+    fn place() -> (tempfile::TempDir, PathBuf, Vec<PathBuf>) {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("root");
+        let guarded = vec![base.join("state"), dir.path().join("instance")];
+        for folder in [&base.join("a/b"), &guarded[0], &guarded[1], &dir.path().join("outside")] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        #[cfg(unix)]
+        for (to, name) in [
+            ("../outside", "out"),
+            ("../nowhere/yet", "dangling"),
+            ("a", "in"),
+            ("state", "s"),
+            ("../instance", "i"),
+            ("loop", "loop"),
+            ("../outside/f", "file"),
+        ] {
+            std::os::unix::fs::symlink(to, base.join(name)).unwrap();
+        }
+        (dir, base, guarded)
+    }
+
+    #[test]
+    fn what_is_refused_and_what_is_not() {
+        let (_dir, base, guarded) = place();
+        for path in [
+            "",
+            "/",
+            "//x",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../../x",
+            "a/..",
+            ".",
+            "a/.",
+            "a//b",
+            "a/",
+            "C:x",
+            "a:b",
+            "a/f.txt:stream",
+            "\\\\srv\\share",
+            "a\\b",
+            "..\\x",
+            "NUL",
+            "nul.txt",
+            "a/CON",
+            "Aux.rhai",
+            "COM1",
+            "com¹",
+            "lpt9.log",
+            "CONIN$",
+            "x.",
+            "x ",
+            "a./b",
+            "a /b",
+            "SvrBak.txt",
+            "svrbak.TXT",
+            "a/POSBAK.txt",
+            "SvrBak.txt.",
+            "ſvrbak.txt",
+            "state",
+            "state/x",
+            "state/runs/x",
+            "a\u{7}b",
+            "what?",
+            "*",
+            "x|y",
+            "\0",
+        ] {
+            assert!(confined(&base, &guarded, path).is_err(), "{path:?}");
+        }
+        for path in [
+            "x",
+            "a/b/c.txt",
+            "ñandú.txt",
+            "common.txt",
+            "com",
+            "com10",
+            "nulo",
+            "svrbak.txt.bak",
+            "a/estado.json",
+            ".hidden",
+            "SvrВak.txt",
+        ] {
+            assert!(confined(&base, &guarded, path).is_ok(), "{path:?}");
+        }
+        #[cfg(unix)]
+        for path in ["out/x", "dangling", "dangling/x", "s/x", "i/relevo.intent", "loop/x", "file", "out", "in/../../x"] {
+            assert!(confined(&base, &guarded, path).is_err(), "{path:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever a script asks for: what is written lands below the root, in no guarded folder, and under no signal file's name.
+        #[test]
+        fn nothing_lands_outside(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    prop::sample::select(vec![
+                        "..", ".", "", "a", "b", "x", "out", "dangling", "in", "s", "i", "loop", "file", "state", "STATE", "NUL", "con.txt",
+                        "a:b", "C:", "\\\\srv", "x.", "x ", "SvrBak.txt", "svrbak.TXT", "instance", "~", "%TEMP%", "a\u{200b}",
+                    ]).prop_map(str::to_owned),
+                    "[a-c.: \\\\/~]{0,4}",
+                    any::<String>(),
+                ],
+                0..6,
+            ),
+            separator in prop::sample::select(vec!["/", "/", "/", "\\", "//"]),
+        ) {
+            let (dir, base, guarded) = place();
+            let asked = parts.join(separator);
+            if let Ok(full) = confined(&base, &guarded, &asked)
+                && std::fs::create_dir_all(full.parent().unwrap()).and_then(|()| std::fs::write(&full, b"x")).is_ok()
+            {
+                let real = full.canonicalize().unwrap();
+                prop_assert!(real.starts_with(base.canonicalize().unwrap()), "{:?} landed in {}", asked, real.display());
+                for folder in &guarded {
+                    prop_assert!(!real.starts_with(folder.canonicalize().unwrap()), "{:?} landed in {}", asked, real.display());
+                }
+                let name = real.file_name().unwrap().to_string_lossy().to_lowercase();
+                prop_assert!(!SIGNAL_FILES.contains(&name.as_str()), "{}", asked);
+                prop_assert!(!dir.path().join("nowhere").exists());
+            }
+        }
+    }
 }
