@@ -348,10 +348,18 @@ fn default_stop_timeout() -> Duration {
     Duration::from_secs(15)
 }
 
+/// Longest time that a setting may say.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
 fn duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
     let words = String::deserialize(d)?;
     let span: jiff::SignedDuration = words.parse().map_err(serde::de::Error::custom)?;
-    Duration::try_from(span).map_err(serde::de::Error::custom)
+    let duration = Duration::try_from(span).map_err(serde::de::Error::custom)?;
+    // What is added to a moment must not run over its end.
+    if duration > LONGEST {
+        return Err(serde::de::Error::custom("longer than ten years"));
+    }
+    Ok(duration)
 }
 
 fn optional_duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {

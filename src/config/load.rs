@@ -188,6 +188,46 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// A settings file that somebody's editor, or the disk, has spoiled: settings or a failure with exit 3 that names the file.
+        #[test]
+        fn any_text_gives_settings_or_a_failure(
+            at in 0.0..1.0f64, cut in 0usize..40, words in "(\\PC{0,12}|[\\[\\]{}='\"\\n.#0-9a-z]{0,30}|ñ`x`\\n)", any: Vec<u8>,
+        ) {
+            let good = Config::template(Role::Backup);
+            let mut chars: Vec<char> = good.chars().collect();
+            let from = ((chars.len() as f64) * at) as usize;
+            let to = (from + cut).min(chars.len());
+            chars.splice(from..to, words.chars());
+            let spoiled: String = chars.into_iter().collect();
+            for bytes in [spoiled.into_bytes(), any] {
+                let dir = tempfile::tempdir().unwrap();
+                std::fs::write(dir.path().join("relevo.toml"), &bytes).unwrap();
+                if let Err(failure) = Config::load(dir.path()) {
+                    proptest::prop_assert_eq!(failure.exit, Exit::Invalid, "{:?}", failure);
+                }
+            }
+        }
+
+        #[test]
+        fn any_words_are_a_time_or_none(words in "([0-9]{1,25}(h|m|s|ms|us|d|w| )?){1,3}|\\PC{0,10}") {
+            let toml = Config::template(Role::Backup).replacen("interval = \"5m\"", &format!("interval = {words:?}"), 1);
+            if let Ok(config) = load(&toml) {
+                // Nothing that is added to a moment runs over its end.
+                let _ = (std::time::Instant::now() + config.mirror.interval, config.max_age());
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_longer_than_a_life_is_refused() {
+        for key in ["probe_for", "lock_wait", "max_age"] {
+            let toml = Config::template(Role::Backup).replacen("[promote]", &format!("[promote]\n{key} = \"99999999999h\""), 1);
+            let failure = load(&toml.replace(&format!("\n{key} = \"1"), "\n# ")).unwrap_err();
+            assert_eq!((failure.exit, failure.kind.as_str()), (Exit::Invalid, "config_invalid"), "{key}");
+        }
+    }
+
     #[test]
     fn a_syntax_error_has_line_and_column() {
         let failure = load("[store]\nid = \n").unwrap_err();

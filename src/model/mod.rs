@@ -302,3 +302,26 @@ pub struct Ticket {
     /// Total of the sale.
     pub total: Option<f64>,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_words_are_an_id_or_none(words: String, like in "[0-9a-fA-F-]{30,40}", id: u128) {
+            let _ = (words.parse::<RunId>(), like.parse::<RunId>());
+            let run = RunId(Uuid::from_u128(id));
+            prop_assert_eq!(run.to_string().parse::<RunId>().unwrap(), run);
+        }
+
+        #[test]
+        fn any_words_are_a_hash_or_none(words in "\\PC{0,70}", bytes: [u8; 32]) {
+            let _ = serde_json::from_value::<Hash>(serde_json::Value::from(words));
+            let hash = Hash(bytes);
+            prop_assert_eq!(serde_json::from_value::<Hash>(serde_json::to_value(hash).unwrap()).unwrap(), hash);
+        }
+    }
+}

@@ -186,6 +186,15 @@ fn names() {
 
 proptest! {
     #[test]
+    fn any_words_are_a_name_or_none(words: String, like in "[ex]?[0-9]{0,22}-s?[0-9]{0,22}-(full|increment|tail|x)?") {
+        for name in [words, like] {
+            if let Some((epoch, sequence, kind)) = parse_name(&name) {
+                prop_assert_eq!(copy_name(epoch, sequence, kind), name);
+            }
+        }
+    }
+
+    #[test]
     fn every_copy_follows_the_one_before((copies, damaged, standby) in mixed(), applying in prop::option::of("e00000[12]-s0000000[1-4]-(full|increment)")) {
         let found = chain(&copies, &damaged, Some(DB), standby.as_ref(), applying.as_deref());
         let find = |name: &String| copies.iter().find(|c| c.manifest.name == *name).unwrap();
@@ -217,5 +226,63 @@ proptest! {
         let mut reversed = copies.clone();
         reversed.reverse();
         prop_assert_eq!(found, chain(&reversed, &damaged, Some(DB), standby.as_ref(), applying.as_deref()));
+    }
+}
+
+/// What a bug, or somebody with an editor, could make of manifests: wrong positions and predecessors (cycles among them), doubles.
+fn spoiled() -> impl Strategy<Value = (Vec<Listed>, Vec<(String, Text)>, Option<Position>)> {
+    let change = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..7u8);
+    (mixed(), prop::collection::vec(change, 0..6)).prop_map(|((mut copies, damaged, standby), changes)| {
+        for (at, other, what) in changes {
+            if copies.is_empty() {
+                break;
+            }
+            let theirs = copies[other.index(copies.len())].clone();
+            let index = at.index(copies.len());
+            let one = &mut copies[index];
+            match what {
+                0 => one.manifest.from = Some(theirs.manifest.to.clone()),
+                1 => one.manifest.to = theirs.manifest.to.clone(),
+                2 => (one.manifest.from, one.manifest.previous) = (Some(one.manifest.to.clone()), Some(one.hash)),
+                3 => one.manifest.previous = Some(theirs.hash),
+                4 => one.manifest.epoch = theirs.manifest.epoch,
+                5 => one.hash = theirs.hash,
+                _ => copies.push(theirs),
+            }
+        }
+        (copies, damaged, standby)
+    })
+}
+
+proptest! {
+    /// Whatever lies there, in whatever order: it ends, and each copy starts exactly where the one before it ended.
+    #[test]
+    fn spoiled_manifests_are_never_followed_astray(
+        ((copies, damaged, standby), order) in spoiled().prop_flat_map(|all| {
+            let order = Just((0..all.0.len()).collect::<Vec<_>>()).prop_shuffle();
+            (Just(all), order)
+        }),
+        applying in prop::option::of("e00000[12]-s0000000[1-4]-(full|increment)"),
+        database in prop::option::of(Just(DB)),
+    ) {
+        let found = chain(&copies, &damaged, database, standby.as_ref(), applying.as_deref());
+        let mut at = if found.from_full { None } else { standby.clone() };
+        for (number, name) in found.apply.iter().enumerate() {
+            // Of two of one name, the one that follows.
+            let fits = |c: &&Listed| c.manifest.name == *name && c.manifest.from == at;
+            let copy = copies.iter().find(fits);
+            prop_assert!(copy.is_some(), "{} does not start at {:?}", name, at);
+            let manifest = &copy.unwrap().manifest;
+            prop_assert!(manifest.kind == CopyKind::Increment || (number == 0 && found.from_full));
+            prop_assert!(database.is_none_or(|d| d == manifest.database));
+            prop_assert!(at.as_ref().is_none_or(|p| p.database == manifest.to.database && p.epoch == manifest.to.epoch && p.sequence < manifest.to.sequence));
+            at = Some(manifest.to.clone());
+        }
+        let shuffled: Vec<Listed> = order.iter().map(|i| copies[*i].clone()).collect();
+        let doubled: Vec<Listed> = copies.iter().chain(&copies).cloned().collect();
+        for other in [&shuffled, &doubled] {
+            let other = chain(other, &damaged, database, standby.as_ref(), applying.as_deref());
+            prop_assert_eq!((&other.apply, &other.upto, &other.gaps), (&found.apply, &found.upto, &found.gaps));
+        }
     }
 }

@@ -239,6 +239,7 @@ mod tests {
     /// The three rows of the procedure, written down a second time as sentences of logic.
     #[test]
     fn the_whole_matrix() {
+        let mut codes = std::collections::BTreeMap::new();
         for f in all() {
             let v = verdict(&f);
             let wanted = match v.row {
@@ -250,7 +251,15 @@ mod tests {
             assert_eq!(v.row == Role::Backup, f.marker, "{f:?}");
             assert_ne!(v.code, "unknown", "{f:?}");
             assert!(v.ok || v.hint.is_some(), "a refusal says what to do: {f:?}");
+            // One verdict, and the words for it in both languages.
+            for text in std::iter::once(&v.message).chain(&v.hint) {
+                assert!(!text.es.is_empty() && !text.en.is_empty() && text.es != text.en, "{f:?} {text:?}");
+            }
+            assert_eq!(verdict(&f), v);
+            codes.entry(v.code.clone()).or_insert_with(|| v.message.clone());
+            assert_eq!(codes[&v.code], v.message, "one code, one message");
         }
+        assert_eq!(codes.len(), MATRIX.len() - 1, "every line but the last is somebody's verdict: {codes:?}");
     }
 
     #[test]

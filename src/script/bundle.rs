@@ -184,6 +184,25 @@ mod tests {
         std::fs::write(path, content).unwrap();
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_json_gives_a_bundle_or_a_failure(files in proptest::collection::btree_map("[a-z/.]{0,12}", "\\PC{0,20}", 0..4), at in 0usize..400, bit in 0u8..7, text: String) {
+            let good = Bundle::new(files.into_iter().map(|(name, content)| (name, Arc::from(content.as_str()))).collect());
+            let mut bytes = good.to_json().to_string().into_bytes();
+            let read = Bundle::from_json(&serde_json::from_slice(&bytes).unwrap()).unwrap();
+            proptest::prop_assert_eq!(read.hash, good.hash);
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            for damaged in [bytes, text.into_bytes()] {
+                if let Ok(value) = serde_json::from_slice(&damaged)
+                    && let Ok(bundle) = Bundle::from_json(&value)
+                {
+                    proptest::prop_assert_eq!(bundle.hash, good.hash, "another content under the same hash");
+                }
+            }
+        }
+    }
+
     #[test]
     fn loads_what_runs_and_leaves_tests_stores_and_definitions_out() {
         let dir = tempfile::tempdir().unwrap();

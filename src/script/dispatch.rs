@@ -157,11 +157,11 @@ fn setting(run: &Run, name: &str, default: Option<&Value>) -> Result<Value> {
 
 /// In slices, so that Ctrl-C ends it.
 fn sleep(run: &Run, seconds: f64) -> Result<Value> {
-    let whole = Duration::try_from_secs_f64(seconds).map_err(|e| {
-        Failure::invalid("bad_argument", text!("sleep({seconds}): segundos no válidos", "sleep({seconds}): not a valid time"))
-            .cause(e)
-    })?;
-    let until = Instant::now() + if run.is_planning() { Duration::ZERO } else { whole };
+    let bad =
+        || Failure::invalid("bad_argument", text!("sleep({seconds}): segundos no válidos", "sleep({seconds}): not a valid time"));
+    let whole = Duration::try_from_secs_f64(seconds).map_err(|e| bad().cause(e))?;
+    let whole = if run.is_planning() { Duration::ZERO } else { whole };
+    let until = Instant::now().checked_add(whole).ok_or_else(bad)?;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {

@@ -35,4 +35,13 @@ mod tests {
             assert_eq!(parse(string), Authorised { mirror, backup }, "{string}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_string_gives_a_value(string: String) {
+            let chars: Vec<char> = string.chars().collect();
+            let wanted = Authorised { mirror: chars.get(6) == Some(&'1'), backup: chars.get(7) == Some(&'1') };
+            proptest::prop_assert_eq!(parse(&string), wanted);
+        }
+    }
 }

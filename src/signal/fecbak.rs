@@ -35,4 +35,17 @@ mod tests {
         assert_eq!(parse(b"").unwrap(), None);
         assert_eq!(parse(b"ayer").unwrap_err().line, 1);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_give_a_value_or_an_error(bytes: Vec<u8>) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn print_then_parse_is_the_same(second in -2_000_000_000i64..250_000_000_000) {
+            let at = Timestamp::from_second(second).unwrap();
+            proptest::prop_assert_eq!(parse(render(&at.to_string()).as_bytes()).unwrap(), Some(at));
+        }
+    }
 }

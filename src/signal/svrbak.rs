@@ -150,5 +150,12 @@ mod tests {
         fn any_bytes_give_a_value_or_an_error(bytes: Vec<u8>) {
             let _ = parse(&bytes);
         }
+
+        #[test]
+        fn print_then_parse_is_the_same(main in "[A-Z0-9ÁÑ][A-Za-z0-9ñ_,=\\\\/ -]{0,30}[A-Z0-9]", backup in "[a-z][A-Za-z0-9.:=\\\\]{0,30}[a-z]") {
+            let wanted = SvrBak { main, backup };
+            proptest::prop_assume!(!same_instance(&wanted.main, &wanted.backup));
+            proptest::prop_assert_eq!(parse(render(&wanted).as_bytes()), Ok(wanted));
+        }
     }
 }

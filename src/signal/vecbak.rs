@@ -80,5 +80,11 @@ mod tests {
         fn any_bytes_give_a_value_or_an_error(bytes: Vec<u8>, words: String) {
             let _ = (parse(&bytes), date(&words));
         }
+
+        #[test]
+        fn print_then_parse_is_the_same(year in 1i16..=9999, day in 1i16..=365) {
+            let wanted = Date::new(year, 1, 1).unwrap().saturating_add(jiff::Span::new().days(day - 1));
+            proptest::prop_assert_eq!(parse(render(wanted).as_bytes()), Ok(Some(wanted)));
+        }
     }
 }

@@ -278,3 +278,33 @@ fn a_scan_does_not_unlock_the_database_for_other_processes() {
     till.execute_batch("COMMIT").unwrap();
     assert!(another_process_sells(&path));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    /// A raw increment whose bytes are not those that were made: refused, and a count of pages gets no memory before it is believed
+    /// (four billion pages would be 64 GiB of hashes). What was there is there, or the same copy makes it whole again.
+    #[test]
+    fn any_increment_is_applied_as_made_or_refused(at in 0usize..60, byte: u8, claim: u32, cut in 0usize..5000, random in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let (pair, full) = Pair::seeded();
+        pair.sell(3);
+        let good = pair.make(Some(&full.copy.to), 2).unwrap();
+        let mut flipped = good.clone();
+        flipped.raw[at] ^= byte;
+        let mut claims = good.clone();
+        claims.raw[12..16].copy_from_slice(&claim.max(1_000_000).to_le_bytes());
+        let mut short = good.clone();
+        short.raw.truncate(cut.min(good.raw.len() - 1));
+        let other = Made { raw: random, ..good.clone() };
+        if claims.raw != good.raw {
+            proptest::prop_assert!(pair.apply(&claims).is_err());
+            proptest::prop_assert_eq!(pair.backup.look().unwrap().applying, None, "refused by its head");
+        }
+        for made in [flipped, short, other] {
+            if made.raw != good.raw {
+                proptest::prop_assert!(pair.apply(&made).is_err());
+            }
+        }
+        proptest::prop_assert_eq!(pair.apply(&good), Ok(()));
+        proptest::prop_assert_eq!(pair.backup.verify_standby(&Watch::silent()).unwrap(), good.copy.to);
+    }
+}
