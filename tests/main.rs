@@ -8,6 +8,7 @@ mod crash;
 mod guarantees;
 mod damage;
 mod harness;
+mod properties;
 mod repo;
 #[cfg(target_os = "linux")]
 mod shop;

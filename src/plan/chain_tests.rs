@@ -250,6 +250,9 @@ fn spoiled() -> impl Strategy<Value = (Vec<Listed>, Vec<(String, Text)>, Option<
                 _ => copies.push(theirs),
             }
         }
+        // One name is one object of a target; the same one may be listed twice.
+        let all = copies.clone();
+        copies.retain(|one| all.iter().find(|other| other.manifest.name == one.manifest.name) == Some(one));
         (copies, damaged, standby)
     })
 }
@@ -268,7 +271,6 @@ proptest! {
         let found = chain(&copies, &damaged, database, standby.as_ref(), applying.as_deref());
         let mut at = if found.from_full { None } else { standby.clone() };
         for (number, name) in found.apply.iter().enumerate() {
-            // Of two of one name, the one that follows.
             let fits = |c: &&Listed| c.manifest.name == *name && c.manifest.from == at;
             let copy = copies.iter().find(fits);
             prop_assert!(copy.is_some(), "{} does not start at {:?}", name, at);

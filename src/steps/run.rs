@@ -9,7 +9,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::journal::event::{Ending, Event, StepState};
 use crate::journal::log::Log;
 use crate::journal::replay::{self, Found};
-use crate::model::{Hash, RunId, Side};
+use crate::model::{DatabaseState, Hash, RunId, Side};
 use crate::plan::saga::Saga;
 use crate::plan::step::{Step, Undo};
 use crate::progress::Watch;
@@ -160,7 +160,7 @@ impl Run {
     }
 
     fn forward(&self, path: &str, saga: &Saga, resumed: bool) -> Result<Value> {
-        if resumed && let Err(failure) = self.announced_again(path, saga) {
+        if resumed && let Err(failure) = self.caught_up(path, saga).and_then(|()| self.announced_again(path, saga)) {
             return self.fall(path, saga, self.child(path, saga.point)?.is_some(), failure);
         }
         if resumed && let Some(failure) = self.asked_again(path, saga)? {
@@ -205,12 +205,52 @@ impl Run {
         self.outcome(path, Ok(result))
     }
 
+    /// The world may be further than the journal, whose last commits a damaged disk can lose. What this very run has recorded as its
+    /// epoch, or opened, is done, with all that comes before it: doing that again would fence and copy what is in service by now.
+    fn caught_up(&self, path: &str, saga: &Saga) -> Result<()> {
+        let Some(upto) = self.done_in_the_world(saga)? else { return Ok(()) };
+        for (index, step) in saga.steps.iter().enumerate().take(upto + 1) {
+            let child = child_path(path, index);
+            match self.child(path, index)? {
+                None => {
+                    let (name, args) = described(step)?;
+                    self.inner()?.note(Event::Started { path: child.clone(), name, args, plan: None })?;
+                }
+                Some(StepState::Started) => {}
+                Some(_) => continue,
+            }
+            // The last of them looks for itself, and does what may be left of it.
+            if index < upto {
+                self.inner()?.note(Event::Succeeded { path: child, value: Value::Null })?;
+            }
+        }
+        self.flush()
+    }
+
+    /// The last step of which the databases themselves say that it is done.
+    fn done_in_the_world(&self, saga: &Saga) -> Result<Option<usize>> {
+        for (index, step) in saga.steps.iter().enumerate().rev() {
+            let done = match step {
+                Step::Record { side, record, .. } => {
+                    let found = self.store.server(*side).look()?.record;
+                    found.is_some_and(|r| (r.epoch, r.holder, r.run) == (record.epoch, record.holder, record.run))
+                }
+                Step::Recover => self.store.backup.look()?.state == DatabaseState::Open,
+                _ => false,
+            };
+            if done {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+
     /// The announcement of a role change that goes on, should it have been lost or spoiled while nobody was at work.
     fn announced_again(&self, path: &str, saga: &Saga) -> Result<()> {
         for (index, step) in saga.steps.iter().enumerate() {
             let begun = self.child(path, index)?;
             match step {
-                Step::RemoveIntent if begun.is_some() => return Ok(()),
+                Step::RemoveIntent | Step::Record { .. } if begun.is_some() => return Ok(()),
                 Step::WriteIntent { .. } if !matches!(begun, Some(StepState::Started | StepState::Succeeded(_))) => return Ok(()),
                 _ => {}
             }
@@ -316,7 +356,7 @@ impl Run {
     pub fn undo_saga(&self, path: &str) -> Result<()> {
         let plan = self.inner()?.log.steps.get(path).and_then(|s| s.plan.clone());
         let saga = self.frozen(path, plan)?;
-        if self.child(path, saga.point)?.is_some() {
+        if self.child(path, saga.point)?.is_some() || self.done_in_the_world(&saga)?.is_some_and(|upto| upto >= saga.point) {
             return Err(beyond_the_point(&saga.name));
         }
         self.announced_again(path, &saga)?;
