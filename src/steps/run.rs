@@ -208,7 +208,7 @@ impl Run {
     /// The world may be further than the journal, whose last commits a damaged disk can lose. What this very run has recorded as its
     /// epoch, or opened, is done, with all that comes before it: doing that again would fence and copy what is in service by now.
     fn caught_up(&self, path: &str, saga: &Saga) -> Result<()> {
-        let Some(upto) = self.done_in_the_world(saga)? else { return Ok(()) };
+        let Some(upto) = self.done_in_the_world(path, saga)? else { return Ok(()) };
         for (index, step) in saga.steps.iter().enumerate().take(upto + 1) {
             let child = child_path(path, index);
             match self.child(path, index)? {
@@ -228,7 +228,12 @@ impl Run {
     }
 
     /// The last step of which the databases themselves say that it is done.
-    fn done_in_the_world(&self, saga: &Saga) -> Result<Option<usize>> {
+    fn done_in_the_world(&self, path: &str, saga: &Saga) -> Result<Option<usize>> {
+        // A spoiled announcement keeps the backup from being looked at: this run is the one that may make it good.
+        self.seen_in_the_world(saga).or_else(|_| self.announced_again(path, saga).and_then(|()| self.seen_in_the_world(saga)))
+    }
+
+    fn seen_in_the_world(&self, saga: &Saga) -> Result<Option<usize>> {
         for (index, step) in saga.steps.iter().enumerate().rev() {
             let done = match step {
                 Step::Record { side, record, .. } => {
@@ -356,7 +361,8 @@ impl Run {
     pub fn undo_saga(&self, path: &str) -> Result<()> {
         let plan = self.inner()?.log.steps.get(path).and_then(|s| s.plan.clone());
         let saga = self.frozen(path, plan)?;
-        if self.child(path, saga.point)?.is_some() || self.done_in_the_world(&saga)?.is_some_and(|upto| upto >= saga.point) {
+        if self.child(path, saga.point)?.is_some() || self.done_in_the_world(path, &saga)?.is_some_and(|upto| upto >= saga.point)
+        {
             return Err(beyond_the_point(&saga.name));
         }
         self.announced_again(path, &saga)?;

@@ -1,3 +1,4 @@
-//! Replay, as a property: any prefix of any journal is taken up, and ends where the whole one ended.
+//! What holds for everything that may come: any prefix of any journal, any path that a script asks for.
 
+mod confined;
 mod replay;

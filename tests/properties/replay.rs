@@ -99,7 +99,11 @@ fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (own, other) = (entry.path(), to.join(entry.file_name()));
-        if own.is_dir() { copy(&own, &other) } else { drop(std::fs::copy(own, other).unwrap()) }
+        if own.is_dir() {
+            copy(&own, &other);
+        } else {
+            std::fs::copy(own, other).unwrap();
+        }
     }
 }
 
