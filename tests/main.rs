@@ -12,3 +12,4 @@ mod properties;
 mod repo;
 #[cfg(target_os = "linux")]
 mod shop;
+mod scenarios;

@@ -3,7 +3,7 @@
 //! - `RELEVO_TEST_LABELS=FILE` appends a line `label before|after` for every point reached.
 //! - `RELEVO_TEST_CRASH=N` kills this process at the N-th point; before and after count as one each.
 //! - `RELEVO_TEST_CRASH_AT=label:before|after[:K]` kills it where that point is reached the K-th time (1 when not given).
-//! - `RELEVO_TEST_FAIL=label:before|after:enospc|eacces|eio[:K]` makes that point fail, once.
+//! - `RELEVO_TEST_FAIL=label:before|after:enospc|eacces|eio[:K]` makes that point fail, once; several, with commas between.
 //! - `RELEVO_TEST_NOW=RFC3339` fixes the clock.
 //!
 //! Killed means killed: no destructor runs, as in a power cut. A wrong order panics, so that no test passes by a typing error.
@@ -25,7 +25,7 @@ pub struct Faulty {
     labels: Option<File>,
     crash: Option<u64>,
     crash_at: Option<(Point, u64)>,
-    fail: Option<(Point, io::ErrorKind, u64)>,
+    fail: Vec<(Point, io::ErrorKind, u64)>,
     now: Option<jiff::Zoned>,
     reached: Mutex<Reached>,
 }
@@ -42,16 +42,18 @@ impl Faulty {
         Faulty::from_orders(|name| std::env::var(name).ok())
     }
 
-    fn from_orders(order: impl Fn(&str) -> Option<String>) -> Option<Faulty> {
+    /// The faults that these orders name.
+    pub fn from_orders(order: impl Fn(&str) -> Option<String>) -> Option<Faulty> {
         let labels = order("RELEVO_TEST_LABELS").map(|file| {
             let opened = OpenOptions::new().append(true).create(true).open(&file);
             opened.unwrap_or_else(|error| panic!("RELEVO_TEST_LABELS: {file}: {error}"))
         });
         let crash = parsed(&order, "RELEVO_TEST_CRASH", |n| n.parse().ok());
         let crash_at = parsed(&order, "RELEVO_TEST_CRASH_AT", parse_crash);
-        let fail = parsed(&order, "RELEVO_TEST_FAIL", parse_fail);
+        let all = |words: &str| words.split(',').map(parse_fail).collect::<Option<Vec<_>>>();
+        let fail = parsed(&order, "RELEVO_TEST_FAIL", all).unwrap_or_default();
         let now = parsed(&order, "RELEVO_TEST_NOW", parse_now);
-        let ordered = labels.is_some() || crash.is_some() || crash_at.is_some() || fail.is_some() || now.is_some();
+        let ordered = labels.is_some() || crash.is_some() || crash_at.is_some() || !fail.is_empty() || now.is_some();
         ordered.then(|| Faulty { labels, crash, crash_at, fail, now, ..Faulty::default() })
     }
 
@@ -120,11 +122,9 @@ impl World for Faulty {
         if self.crash == Some(reached.total) || self.crash_at == Some((point, time)) {
             platform::kill_me();
         }
-        match self.fail {
-            Some((at, kind, when)) if at == point && when == time => {
-                Err(io::Error::new(kind, format!("injected at {} {}", label.name(), moment_name(moment))))
-            }
-            _ => Ok(()),
+        match self.fail.iter().find(|(at, _, when)| *at == point && *when == time) {
+            Some((_, kind, _)) => Err(io::Error::new(*kind, format!("injected at {} {}", label.name(), moment_name(moment)))),
+            None => Ok(()),
         }
     }
 
@@ -231,7 +231,10 @@ mod tests {
     fn points_are_listed_in_order_and_an_injected_failure_prevents_the_effect() {
         let dir = tempfile::tempdir().unwrap();
         let (list, file) = (dir.path().join("points"), dir.path().join("file"));
-        let orders = [("RELEVO_TEST_LABELS", list.to_str().unwrap()), ("RELEVO_TEST_FAIL", "state.write:before:enospc:2")];
+        let orders = [
+            ("RELEVO_TEST_LABELS", list.to_str().unwrap()),
+            ("RELEVO_TEST_FAIL", "files.remove:after:eio:9,state.write:before:enospc:2"),
+        ];
         let world = faulty(&orders).unwrap();
         world.write_file(Label::StateWrite, &file, b"first").unwrap();
         let error = world.write_file(Label::StateWrite, &file, b"second").unwrap_err();
