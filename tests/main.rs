@@ -13,3 +13,4 @@ mod repo;
 #[cfg(target_os = "linux")]
 mod shop;
 mod scenarios;
+mod steps;

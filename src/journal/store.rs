@@ -23,6 +23,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct Journal {
     connection: Mutex<Connection>,
     locks: PathBuf,
+    undo: PathBuf,
     path: PathBuf,
     kept: Mutex<Option<PathBuf>>,
     world: Arc<dyn World>,
@@ -45,7 +46,7 @@ impl Journal {
             }
             outcome => (outcome.map_err(|e| broken(&path, &e))?, None),
         };
-        Ok(Journal { connection: Mutex::new(connection), locks, path, kept: Mutex::new(kept), world })
+        Ok(Journal { connection: Mutex::new(connection), locks, undo: state.join("undo"), path, kept: Mutex::new(kept), world })
     }
 
     /// Where a damaged journal is kept that this process has set aside; told once.
@@ -243,6 +244,12 @@ impl Journal {
                 && !crate::world::is_locked(&entry.path()).unwrap_or(true)
             {
                 let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        for entry in std::fs::read_dir(&self.undo).into_iter().flatten().flatten() {
+            let id = entry.file_name().to_string_lossy().into_owned();
+            if id <= last && !known(&id) {
+                let _ = std::fs::remove_dir_all(entry.path()); // what its steps kept for undo; the next pruning finds it again
             }
         }
         Ok(())

@@ -112,8 +112,12 @@ pub trait DatabaseServer: Send + Sync {
     /// Renames the own fenced database to `keep` and the received one into place, still fenced; the old one is kept.
     fn place(&self, keep: &str) -> Result<()>;
 
-    /// Undoes [`DatabaseServer::receive`] and [`DatabaseServer::place`]: the old database is in its place again, fenced.
-    fn take_back(&self, keep: &str) -> Result<()>;
+    /// Undoes [`DatabaseServer::place`]: the old database is in its place again, fenced. Where there was none to keep, what was
+    /// placed is taken away again if it is page for page what `placed_from` holds.
+    fn unplace(&self, keep: &str, placed_from: &dyn DatabaseServer) -> Result<()>;
+
+    /// Undoes [`DatabaseServer::receive`].
+    fn discard_received(&self) -> Result<()>;
 
     /// The closed (fenced) database file, for [`DatabaseServer::receive`].
     fn closed_file(&self) -> Result<std::path::PathBuf>;

@@ -185,9 +185,7 @@ fn keep(cx: &Context, full: &Path) -> Result<()> {
 }
 
 fn kept_files(cx: &Context) -> (PathBuf, PathBuf) {
-    let base = cx.store.state.join("undo").join(cx.run.to_string());
-    let step = cx.path.replace('/', "-");
-    (base.join(format!("{step}.kept")), base.join(format!("{step}.absent")))
+    (cx.kept("kept"), cx.kept("absent"))
 }
 
 fn read_bytes(full: &Path) -> Result<Vec<u8>> {

@@ -17,6 +17,8 @@ pub mod signals;
 pub mod standby;
 pub mod tail;
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use crate::error::Result;
@@ -35,6 +37,14 @@ pub struct Context<'a> {
     pub run: RunId,
     /// Its path in the run; names what it keeps for undo.
     pub path: &'a str,
+}
+
+impl Context<'_> {
+    /// Where a step keeps what its undo needs, until its run is pruned.
+    pub(super) fn kept(&self, what: &str) -> PathBuf {
+        let step = self.path.replace('/', "-");
+        self.store.state.join("undo").join(self.run.to_string()).join(format!("{step}.{what}"))
+    }
 }
 
 /// Performs a step, as often as asked.
@@ -97,11 +107,11 @@ pub fn undo(cx: &Context, step: &Step) -> Result<()> {
             _ => store.backup.set_intent(None),
         },
         Step::Fence { side, .. } => role::lift_fence(cx, *side),
-        Step::Receive => store.main.take_back(""),
-        Step::Place { keep } => store.main.take_back(keep),
+        Step::Receive => store.main.discard_received(),
+        Step::Place { keep } => store.main.unplace(keep, store.backup.as_ref()),
         Step::Open { side } => store.server(*side).fence(),
-        Step::StopProgram { program } => programs::start(cx, *program).map(|_| ()),
-        Step::StartProgram { program } => programs::stop(cx, *program).map(|_| ()),
+        Step::StopProgram { program } => programs::undo_stop(cx, *program),
+        Step::StartProgram { program } => programs::undo_start(cx, *program),
         Step::CopyFile { to: path, .. } | Step::WriteFile { path, .. } | Step::RemoveFile { path } => files::put_back(cx, path),
         _ => Ok(()),
     }

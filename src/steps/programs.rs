@@ -20,6 +20,9 @@ use crate::world::{Command, Label, ProcessId, read_if_there};
 const SERVE_WITHIN: Duration = Duration::from_secs(15);
 /// How long a program whose start was cut short may take to show itself.
 const SHOWS_WITHIN: Duration = Duration::from_secs(3);
+/// Endings of what a step keeps for its undo.
+const STARTED: &str = "started";
+const STOPPED: &str = "stopped";
 /// How often a waiting step looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -46,6 +49,7 @@ pub fn start(cx: &Context, program: Program) -> Result<Value> {
     let section = section(store, program)?;
     let command = expand(store, section, side, &record);
     let (gate, server) = (post.gate, post.server);
+    note(cx, STARTED)?;
     note_starting(store, program)?;
     drop(server);
     let started = store.world.start(Label::ServiceStart, &command).map_err(|e| {
@@ -107,6 +111,7 @@ pub fn stop(cx: &Context, program: Program) -> Result<Value> {
         return Ok(json!({ "stopped": false }));
     };
     let section = section(store, program)?;
+    note(cx, STOPPED)?;
     store.world.stop(Label::ServiceStop, &process, section.stop_timeout).map_err(|e| {
         let pid = process.pid;
         Failure::failed(
@@ -117,6 +122,29 @@ pub fn stop(cx: &Context, program: Program) -> Result<Value> {
         .retry(Retry::Temporary)
     })?;
     Ok(json!({ "stopped": true, "pid": process.pid }))
+}
+
+/// Closes what [`start`] started: a program that ran before the step goes on.
+pub fn undo_start(cx: &Context, program: Program) -> Result<()> {
+    if noted(cx, STARTED) { stop(cx, program).map(drop) } else { Ok(()) }
+}
+
+/// Starts what [`stop`] closed: a program that did not run before the step stays closed.
+pub fn undo_stop(cx: &Context, program: Program) -> Result<()> {
+    if noted(cx, STOPPED) { start(cx, program).map(drop) } else { Ok(()) }
+}
+
+/// Written before the effect: an undo after a crash must know whether the step ever came to it.
+fn note(cx: &Context, what: &str) -> Result<()> {
+    let path = cx.kept(what);
+    cx.store
+        .world
+        .write_file(Label::StateWrite, &path, b"")
+        .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
+}
+
+fn noted(cx: &Context, what: &str) -> bool {
+    cx.kept(what).exists()
 }
 
 /// Is it alive, and as which process?

@@ -70,25 +70,65 @@ pub fn place(world: &dyn World, dir: &Path, name: &str, keep: &str) -> Result<()
     rename(world, Label::DatabasePlace, &received, &path)
 }
 
-/// Undoes [`receive`] and [`place`], however far they came: the old database has its name again, the received copy is removed.
-pub fn take_back(world: &dyn World, dir: &Path, name: &str, keep: &str) -> Result<()> {
+/// Undoes [`place`], however far it came: the old database has its name again, and what was received its own.
+pub fn unplace(world: &dyn World, dir: &Path, name: &str, keep: &str) -> Result<()> {
     let (path, received) = (dir.join(name), incoming(dir, name));
     let kept = dir.join(keep);
-    if !keep.is_empty() && exists(&kept)? {
-        if exists(&path)? {
-            if exists(&received)? {
-                return Err(in_the_way(&kept)); // neither of the two in its place came from here
-            }
-            must_be_fenced(&path)?; // an open one may already hold sales
-            clear_leftover(world, &path)?;
-            rename(world, Label::DatabasePlace, &path, &received)?;
-        }
-        clear_leftover(world, &path)?;
-        rename(world, Label::DatabaseKeep, &kept, &path)?;
+    if !exists(&kept)? {
+        return Ok(());
     }
+    if exists(&path)? {
+        if exists(&received)? {
+            return Err(in_the_way(&kept)); // neither of the two in its place came from here
+        }
+        must_be_fenced(&path)?; // an open one may already hold sales
+        clear_leftover(world, &path)?;
+        rename(world, Label::DatabasePlace, &path, &received)?;
+    }
+    clear_leftover(world, &path)?;
+    rename(world, Label::DatabaseKeep, &kept, &path)
+}
+
+/// Undoes [`receive`]: the received copy is removed.
+pub fn discard(world: &dyn World, dir: &Path, name: &str) -> Result<()> {
+    let received = incoming(dir, name);
     world
         .remove_file(Label::DatabaseIncoming, &received)
         .map_err(|error| Failure::io(text!("no se pudo borrar", "could not remove"), &received, &error))
+}
+
+/// Undoes [`place`] where there was nothing to keep: what stands in the place goes back to its name as received, if it is page for
+/// page the `source` it came from. Anything else there is somebody's database and stays.
+pub fn displace(world: &dyn World, dir: &Path, name: &str, source: &Path) -> Result<()> {
+    let (path, received) = (dir.join(name), incoming(dir, name));
+    if exists(&received)? || !exists(&path)? || state_of(&path)? != DatabaseState::Fenced {
+        return Ok(());
+    }
+    if !same_pages(&path, source)? {
+        return Ok(());
+    }
+    clear_leftover(world, &path)?;
+    rename(world, Label::DatabasePlace, &path, &received)
+}
+
+/// Nothing was ever written to one that the other has not. A fence moves SQLite's own counters on page 1: they are no content.
+fn same_pages(one: &Path, other: &Path) -> Result<bool> {
+    let watch = Watch::silent();
+    let (a, b) = (hash_file(one, &watch)?.0, hash_file(other, &watch)?.0);
+    if a.page_size != b.page_size || a.hashes.len() != b.hashes.len() || a.hashes.get(1..) != b.hashes.get(1..) {
+        return Ok(false);
+    }
+    let first = |path: &Path| -> Result<Vec<u8>> {
+        let mut page = vec![0; a.page_size as usize];
+        let file = plain(path, false)?;
+        read_exact_at(file.file(), &mut page, 0)
+            .map_err(|error| Failure::io(text!("no se pudo leer", "could not read"), path, &error))?;
+        for counters in [18..20, 24..28, 92..100] {
+            page[counters].fill(0);
+        }
+        Ok(page)
+    };
+    Ok(first(one)? == first(other)?)
 }
 
 fn copy(world: &dyn World, source: &Path, path: &Path, watch: &Watch) -> Result<()> {
@@ -262,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn place_and_take_back_from_every_point() {
+    fn place_and_unplace_from_every_point() {
         for stop in 0..4 {
             let (dir, own, source) = shop();
             let (old, new) = (read(&own), read(&source));
@@ -279,11 +319,33 @@ mod tests {
             if stop == 3 {
                 move_to(&own, &incoming(dir.path(), NAME)); // died while taking back
             }
-            take_back(&Os, dir.path(), NAME, "kept.db").unwrap();
-            take_back(&Os, dir.path(), NAME, "kept.db").unwrap();
+            for _ in 0..2 {
+                unplace(&Os, dir.path(), NAME, "kept.db").unwrap();
+                assert!(incoming(dir.path(), NAME).exists());
+            }
+            discard(&Os, dir.path(), NAME).unwrap();
+            discard(&Os, dir.path(), NAME).unwrap();
             assert_eq!(read(&own), old, "{stop}");
             assert!(!kept.exists() && !incoming(dir.path(), NAME).exists(), "{stop}");
             assert_eq!(read(&source), new);
+        }
+    }
+
+    #[test]
+    fn what_was_placed_where_nothing_was_is_taken_away_again() {
+        let (dir, own, source) = shop();
+        displace(&Os, dir.path(), NAME, &source).unwrap();
+        assert!(own.exists(), "a database that did not come from there stays");
+        std::fs::remove_file(&own).unwrap();
+        receive(&Os, &source, dir.path(), NAME, &Watch::silent()).unwrap();
+        place(&Os, dir.path(), NAME, "").unwrap();
+        set_state(&own, 2);
+        displace(&Os, dir.path(), NAME, &source).unwrap();
+        assert!(own.exists(), "an open one may hold sales");
+        set_state(&own, 0x46);
+        for _ in 0..2 {
+            displace(&Os, dir.path(), NAME, &source).unwrap();
+            assert!(!own.exists() && incoming(dir.path(), NAME).exists());
         }
     }
 
@@ -306,7 +368,7 @@ mod tests {
         assert_eq!(kind(place(&Os, dir.path(), NAME, "")), "in_the_way");
         std::fs::write(dir.path().join("kept.db"), b"other").unwrap();
         assert_eq!(kind(place(&Os, dir.path(), NAME, "kept.db")), "in_the_way");
-        assert_eq!(kind(take_back(&Os, dir.path(), NAME, "kept.db")), "in_the_way");
+        assert_eq!(kind(unplace(&Os, dir.path(), NAME, "kept.db")), "in_the_way");
         std::fs::remove_file(dir.path().join("kept.db")).unwrap();
         set_state(&own, 2);
         assert_eq!(kind(place(&Os, dir.path(), NAME, "kept.db")), "not_fenced");
@@ -317,7 +379,7 @@ mod tests {
         place(&Os, dir.path(), NAME, "kept.db").unwrap();
         assert!(!dir.path().join("BDPdv.db-wal").exists());
         set_state(&own, 2); // sold since
-        assert_eq!(kind(take_back(&Os, dir.path(), NAME, "kept.db")), "not_fenced");
+        assert_eq!(kind(unplace(&Os, dir.path(), NAME, "kept.db")), "not_fenced");
         assert!(own.exists());
     }
 }

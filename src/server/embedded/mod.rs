@@ -338,8 +338,17 @@ impl DatabaseServer for Embedded {
         incoming::place(self.world.as_ref(), &self.dir, &self.name, keep)
     }
 
-    fn take_back(&self, keep: &str) -> Result<()> {
-        incoming::take_back(self.world.as_ref(), &self.dir, &self.name, keep)
+    fn unplace(&self, keep: &str, placed_from: &dyn DatabaseServer) -> Result<()> {
+        let (world, dir, name) = (self.world.as_ref(), &self.dir, &self.name);
+        match keep.is_empty() {
+            true if self.path.exists() => incoming::displace(world, dir, name, &placed_from.closed_file()?),
+            true => Ok(()),
+            false => incoming::unplace(world, dir, name, keep),
+        }
+    }
+
+    fn discard_received(&self) -> Result<()> {
+        incoming::discard(self.world.as_ref(), &self.dir, &self.name)
     }
 
     fn closed_file(&self) -> Result<PathBuf> {
