@@ -1,6 +1,6 @@
 //! What a person sees: lines, bars, or one JSON object. The only place that prints.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use crate::text::{Lang, Text};
 
 /// Lines about progress come at most this often where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(3);
+
+/// Where the rows of a list go, one at a time.
+pub type Row<'a> = &'a mut dyn FnMut(&Value);
 
 /// How this invocation speaks.
 #[derive(Clone, Copy)]
@@ -65,6 +68,34 @@ impl Output {
             self.failure(failure);
         }
         exit.code()
+    }
+
+    /// The end of a verb that succeeded and whose last key is a list that may be longer than the memory: `each` gives its rows one by
+    /// one. Only with `--json`. A row that cannot be given any more leaves the object unfinished, which no program takes for whole.
+    pub fn finish_rows(&self, verb: &str, result: Value, key: &str, each: &mut dyn FnMut(Row<'_>) -> Result<(), Failure>) -> u8 {
+        let mut object = json!({ "ok": true, "verb": verb, "run": null, "code": 0 });
+        if let (Value::Object(object), Value::Object(result)) = (&mut object, result) {
+            object.extend(result);
+        }
+        let head = object.to_string();
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let _ = write!(out, "{},{}:[", head.strip_suffix('}').unwrap_or(&head), json!(key));
+        let mut comma = "";
+        let outcome = each(&mut |row| {
+            let _ = write!(out, "{comma}{row}");
+            comma = ",";
+        });
+        match outcome {
+            Ok(()) => {
+                let _ = writeln!(out, "]}}").and_then(|()| out.flush());
+                Exit::Ok.code()
+            }
+            Err(failure) => {
+                drop(out);
+                self.failure(&failure);
+                failure.exit.code()
+            }
+        }
     }
 
     /// A failure on standard error; in a window too where relevo has no terminal that stays.

@@ -118,7 +118,7 @@ fn get(session: &Session, store: &Store, name: &str, file: PathBuf, only: Option
     }
     for target in mirror::chosen(store, only)? {
         let listing = target.list()?;
-        let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == name) else { continue };
+        let Some(listed) = listing.copy(name) else { continue };
         if plan {
             target.verify(&listed.manifest, &session.watch())?;
             session.output.say(&text!("{name} está sana; no se escribió nada", "{name} is sound; nothing was written"));

@@ -15,7 +15,8 @@ use crate::plan::saga::refuse_open_intent;
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
 use crate::server::port::Part;
-use crate::steps::standby::{Forward, apply_only, as_standby, bring_forward, chain_of, is_unusable, proved, set_aside};
+use crate::steps::standby::{Forward, apply_only, as_standby, bring_forward, chain_of, is_unusable, proved};
+use crate::steps::survey::{Seen, first_in_reach, survey};
 use crate::steps::{Context, locks};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Draft, Listing, Streamed};
@@ -47,21 +48,21 @@ pub fn preview(store: &Store, full: bool, target: Option<&str>) -> Result<Vec<Te
         Role::Backup => {
             let look = as_standby(store, store.backup.look()?, &Watch::silent())?;
             let mut names = Vec::new();
-            for copies in &store.copies {
+            for seen in survey(store) {
                 names.extend(
-                    chain_of(&copies.list()?, &look).apply.into_iter().map(|name| text!("aplicar {name}", "apply {name}")),
+                    chain_of(&seen.listing?, &look).apply.into_iter().map(|name| text!("aplicar {name}", "apply {name}")),
                 );
             }
             Ok(if names.is_empty() { vec![text!("el respaldo está al día", "the standby is up to date")] } else { names })
         }
         Role::Main => {
             let record = may_mirror(store)?;
-            let mut lines = Vec::new();
-            for copies in chosen(store, target)? {
-                let name = copies.name();
+            let (chosen, all, mut lines) = (chosen(store, target)?, survey(store), Vec::new());
+            for (at, seen) in all.iter().enumerate().filter(|(_, seen)| is_among(&chosen, seen)) {
+                let name = seen.copies.name();
                 lines.push(match record.database {
                     None => text!("{name}: copia completa, porque es la primera", "{name}: a full copy, because it is the first"),
-                    Some(database) => match decide_copy(store, copies, &copies.list()?, &record, database, full)? {
+                    Some(database) => match decide_copy(store, &all, at, &seen.listing.clone()?, &record, database, full)? {
                         MirrorPlan::Seed { sequence, reason } => {
                             let why = reason.text();
                             Text {
@@ -105,30 +106,29 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     let store = cx.store;
     let record = may_mirror(store)?;
     let record = EpochRecord { database: Some(store.main.identify(&store.config.store.id)?), ..record };
-    let targets = chosen(store, target)?;
-    let first = first_in_reach(&targets)?;
-    let (mut listed, mut plan, mut pages) = put_copy(cx, first, &record, full, &[])?;
-    let mut trouble = spread(first, &targets)?;
-    let mut forward = follow(cx, apply)?;
+    let (chosen, mut all) = (chosen(store, target)?, survey(store));
+    let first = first_in_reach(&all, target)?;
+    let (mut listed, mut plan, mut pages) = put_copy(cx, &all, first, &record, full, &[])?;
+    let mut trouble = spread(&mut all, first, &chosen, listed.as_ref())?;
+    let mut forward = follow(cx, &all, apply)?;
     if forward.trouble.is_some() && !forward.unusable.is_empty() {
         // A copy on the target is spoiled and the standby waits for it: the next one does without it, now.
-        (listed, plan, pages) = put_copy(cx, first, &record, false, &forward.unusable)?;
-        trouble = trouble.or(spread(first, &targets)?);
-        forward = follow(cx, apply)?;
+        (listed, plan, pages) = put_copy(cx, &all, first, &record, false, &forward.unusable)?;
+        trouble = trouble.or(spread(&mut all, first, &chosen, listed.as_ref())?);
+        forward = follow(cx, &all, apply)?;
     }
-    let listing = first.list()?;
     let applied = forward.position;
     let mut sound = None;
-    for copies in &targets {
-        if let Err(failure) = retain(store, copies, &mut sound, cx.watch) {
+    for seen in all.iter().filter(|seen| is_among(&chosen, seen)) {
+        if let Err(failure) = retain(store, seen, &mut sound, cx.watch) {
             trouble = trouble.or(Some(failure));
         }
     }
     if let Some(failure) = trouble {
         return Err(failure);
     }
-    let newest =
-        listing.copies.iter().map(|l| &l.manifest).filter(|m| m.kind != CopyKind::Tail).max_by_key(|m| (m.epoch, m.sequence));
+    let copies = all[first].known().map(|listing| listing.copies.as_slice()).unwrap_or_default();
+    let newest = copies.iter().map(|l| &l.manifest).filter(|m| m.kind != CopyKind::Tail).max_by_key(|m| (m.epoch, m.sequence));
     let verified = applied.is_some() && applied.as_ref() == newest.map(|m| &m.to);
     let reason: Option<Text> = match &plan {
         MirrorPlan::Seed { reason, .. } => Some(reason.text()),
@@ -150,34 +150,58 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     Ok(result)
 }
 
-/// Puts on the other targets what the first one has, also what an earlier mirror could not put there. A target that is away
-/// keeps no copy from the others, nor from the standby; one spoiled copy keeps no other from its target.
-fn spread(first: &Copies, targets: &[&Copies]) -> Result<Option<Failure>> {
-    let (listing, mut trouble) = (first.list()?, None);
-    for other in targets.iter().filter(|other| other.name() != first.name()) {
-        for one in &listing.copies {
-            match first.copy_to(other, one) {
-                // Each target got its own copy of this tail while the other was away.
-                Err(failure) if failure.kind == "copy_exists" && one.manifest.kind == CopyKind::Tail => {}
-                Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
-                Err(failure) => {
-                    let only_this = is_unusable(&failure);
-                    trouble = trouble.or(Some(failure));
-                    if !only_this {
-                        break;
-                    }
-                }
-                Ok(()) => {}
-            }
+/// Puts on the other targets what the first one has, also what an earlier mirror could not put there, and `new` as well. A target that
+/// is away keeps no copy from the others, nor from the standby; one spoiled copy keeps no other from its target.
+fn spread(all: &mut [Seen], first: usize, chosen: &[&Copies], new: Option<&Listed>) -> Result<Option<Failure>> {
+    if let Some(listed) = new {
+        all[first].add(listed.clone());
+    }
+    let mut trouble = None;
+    for other in 0..all.len() {
+        if other == first || !is_among(chosen, &all[other]) {
+            continue;
         }
+        let (put, failure) = spread_to(&all[first], &all[other])?;
+        put.into_iter().for_each(|listed| all[other].add(listed));
+        trouble = trouble.or(failure);
     }
     Ok(trouble)
 }
 
+/// Puts on one target what another has and it has not; what was put, and the first thing that went wrong.
+fn spread_to(from: &Seen, to: &Seen) -> Result<(Vec<Listed>, Option<Failure>)> {
+    let (mut put, mut trouble) = (Vec::new(), None);
+    let theirs = match &to.listing {
+        Ok(listing) => listing,
+        Err(failure) => return Ok((put, Some(failure.clone()))),
+    };
+    for one in from.known().into_iter().flat_map(|listing| &listing.copies) {
+        let name = &one.manifest.name;
+        if theirs.copy(name).is_some_and(|their| their.hash == one.hash) {
+            continue;
+        }
+        match from.copies.copy_to(to.copies, one) {
+            // Each target got its own copy of this tail while the other was away.
+            Err(failure) if failure.kind == "copy_exists" && one.manifest.kind == CopyKind::Tail => {}
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => {
+                let only_this = is_unusable(&failure);
+                trouble = trouble.or(Some(failure));
+                if !only_this {
+                    break;
+                }
+            }
+            Ok(()) if theirs.is_damaged(name) => {} // it has the same manifest; its content is a person's business
+            Ok(()) => put.push(one.clone()),
+        }
+    }
+    Ok((put, trouble))
+}
+
 /// Has the copies applied where the backup is in reach.
-fn follow(cx: &Context, apply: bool) -> Result<Forward> {
+fn follow(cx: &Context, all: &[Seen], apply: bool) -> Result<Forward> {
     if apply && backup_follows(&cx.store.backup.look()?) {
-        return bring_forward(cx.store, cx.watch);
+        return bring_forward(cx.store, all, cx.watch);
     }
     Ok(Forward::default())
 }
@@ -215,31 +239,17 @@ fn may_mirror(store: &Store) -> Result<EpochRecord> {
     Ok(record)
 }
 
-/// The first target that can be read; copies are made there and put on the others from it.
-pub fn first_in_reach<'a>(targets: &[&'a Copies]) -> Result<&'a Copies> {
-    let mut trouble = None;
-    for copies in targets {
-        match copies.list() {
-            Ok(_) => return Ok(copies),
-            Err(failure) => trouble = trouble.or(Some(failure)),
-        }
-    }
-    Err(trouble.unwrap_or_else(|| {
-        Failure::invalid("no_target", text!("no hay destinos en [mirror] targets", "there are no targets in [mirror] targets"))
-    }))
-}
-
 /// The highest number that a copy of this epoch is known to have had. A target that was emptied or replaced does not tell: what main
 /// copied last, what the standby holds and the other targets do. A number used twice would make an old standby look newer than a copy.
-fn numbers_used(store: &Store, first: &Copies, listing: &Listing, record: &EpochRecord) -> Result<u64> {
-    let of = |p: Position| (p.epoch == record.epoch && Some(p.database) == record.database).then_some(p.sequence);
-    let mut used = store.backup.look()?.position.and_then(of).unwrap_or(0);
-    for copies in store.copies.iter().filter(|copies| copies.name() != first.name()) {
-        let Ok(listing) = copies.list() else { continue };
-        used = listing.copies.into_iter().filter_map(|l| of(l.manifest.to)).fold(used, u64::max);
+fn numbers_used(store: &Store, all: &[Seen], on: usize, listing: &Listing, record: &EpochRecord) -> Result<u64> {
+    let of = |p: &Position| (p.epoch == record.epoch && Some(p.database) == record.database).then_some(p.sequence);
+    let mut used = store.backup.look()?.position.as_ref().and_then(of).unwrap_or(0);
+    for (_, seen) in all.iter().enumerate().filter(|(at, _)| *at != on) {
+        let copies = seen.known().into_iter().flat_map(|listing| &listing.copies);
+        used = copies.filter_map(|listed| of(&listed.manifest.to)).fold(used, u64::max);
     }
-    if !listing.copies.iter().any(|l| l.manifest.epoch == record.epoch && l.manifest.kind != CopyKind::Tail) {
-        used = used.max(store.main.look()?.position.and_then(of).unwrap_or(0));
+    if !listing.copies.iter().map(|listed| &listed.manifest).any(|m| m.epoch == record.epoch && m.kind != CopyKind::Tail) {
+        used = used.max(store.main.look()?.position.as_ref().and_then(of).unwrap_or(0));
     }
     Ok(used)
 }
@@ -262,13 +272,18 @@ pub fn chosen<'a>(store: &'a Store, target: Option<&str>) -> Result<Vec<&'a Copi
     }
 }
 
+fn is_among(chosen: &[&Copies], seen: &Seen) -> bool {
+    chosen.iter().any(|copies| copies.name() == seen.copies.name())
+}
+
 pub(super) fn damaged(listing: &Listing) -> Vec<(String, Text)> {
     listing.damaged.iter().map(|d| (d.name.clone(), d.reason.clone())).collect()
 }
 
 fn decide_copy(
     store: &Store,
-    copies: &Copies,
+    all: &[Seen],
+    on: usize,
     listing: &Listing,
     record: &EpochRecord,
     database: DatabaseId,
@@ -280,7 +295,7 @@ fn decide_copy(
         database,
         epoch: record.epoch,
         can_continue: &|base| store.main.can_continue(base).unwrap_or(false),
-        used: numbers_used(store, copies, listing, record)?,
+        used: numbers_used(store, all, on, listing, record)?,
         max_increments: store.config.mirror.max_increments,
         full,
     }))
@@ -290,7 +305,8 @@ fn decide_copy(
 /// `unusable` are copies that look whole and are not.
 fn put_copy(
     cx: &Context,
-    copies: &Copies,
+    all: &[Seen],
+    on: usize,
     record: &EpochRecord,
     full: bool,
     unusable: &[(String, Text)],
@@ -299,11 +315,11 @@ fn put_copy(
     let Some(database) = record.database else {
         return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
     };
-    let mut listing = copies.list()?;
+    let mut listing = all[on].listing.clone()?;
     for (name, reason) in unusable {
-        set_aside(&mut listing, name, reason);
+        listing.set_aside(name, reason);
     }
-    let plan = decide_copy(store, copies, &listing, record, database, full)?;
+    let plan = decide_copy(store, all, on, &listing, record, database, full)?;
     let (kind, sequence, base, previous, reason) = match &plan {
         MirrorPlan::Seed { sequence, reason } => (CopyKind::Full, *sequence, None, None, Some(reason.code().to_owned())),
         MirrorPlan::Increment { base, sequence, previous } => (CopyKind::Increment, *sequence, Some(base), Some(*previous), None),
@@ -325,7 +341,7 @@ fn put_copy(
         cx.watch.note(text!("copia completa", "full copy"));
     }
     let mut pages = 0;
-    let listed = copies.put(draft, &mut |out| {
+    let listed = all[on].copies.put(draft, &mut |out| {
         let scanned = stream(store.main.as_ref(), base, record, sequence, out, cx.watch)?;
         pages = scanned.as_ref().map_or(0, |s| s.change.pages);
         Ok(scanned.map(streamed))
@@ -367,18 +383,18 @@ pub fn take_tail(cx: &Context) -> Result<Value> {
     let store = cx.store;
     let main = store.main.look()?;
     let record = main.record.unwrap_or_else(|| EpochRecord::first(None));
-    let targets = chosen(store, None)?;
-    let first = first_in_reach(&targets)?;
+    let all = survey(store);
+    let first = first_in_reach(&all, None)?;
     let backup = store.backup.look()?;
-    let (_, unusable) = proved(first, &backup, cx.watch)?;
+    let (_, unusable) = proved(&all[first], &backup, cx.watch)?;
     let database = match record.database.or(backup.position.map(|p| p.database)) {
         Some(database) => database,
         None => return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity"))),
     };
-    let (listed, ..) = put_copy(cx, first, &EpochRecord { database: Some(database), ..record }, false, &unusable)?;
+    let (listed, ..) = put_copy(cx, &all, first, &EpochRecord { database: Some(database), ..record }, false, &unusable)?;
     if let Some(listed) = &listed {
-        for other in targets.iter().filter(|other| other.name() != first.name()) {
-            if let Err(failure) = first.copy_to(other, listed) {
+        for (_, other) in all.iter().enumerate().filter(|(at, _)| *at != first) {
+            if let Err(failure) = all[first].copies.copy_to(other.copies, listed) {
                 cx.watch.note(failure.message); // one target is enough to go on from; the next mirror puts it there
             }
         }
@@ -388,17 +404,17 @@ pub fn take_tail(cx: &Context) -> Result<Value> {
 
 /// Removes what retention gives free; a target that cannot be cleaned is said, not a failure of the mirror. The newest copies are as
 /// damaged as main is: before an older chain goes main's own structure is checked, once (`sound`), and while it is not sound all stay.
-fn retain(store: &Store, copies: &Copies, sound: &mut Option<Result<()>>, watch: &Watch) -> Result<()> {
-    let listing = copies.list()?;
+fn retain(store: &Store, seen: &Seen, sound: &mut Option<Result<()>>, watch: &Watch) -> Result<()> {
+    let Some(listing) = seen.known() else { return Ok(()) };
     let standby = store.backup.look()?.position;
-    let decisions = retention::retention(&listing.copies, &damaged(&listing), store.config.mirror.keep_chains, standby.as_ref());
+    let decisions = retention::retention(&listing.copies, &damaged(listing), store.config.mirror.keep_chains, standby.as_ref());
     let gone = retention::removals(&decisions);
-    let goes: Vec<&Listed> = gone.iter().filter_map(|name| listing.copies.iter().find(|l| l.manifest.name == *name)).collect();
+    let goes: Vec<&Listed> = gone.iter().filter_map(|name| listing.copy(name)).collect();
     if goes.iter().any(|l| l.manifest.kind == CopyKind::Full) {
         sound.get_or_insert_with(|| source_sound(store)).clone()?;
     }
     for listed in goes {
-        if let Err(failure) = copies.remove(listed) {
+        if let Err(failure) = seen.copies.remove(listed) {
             watch.note(failure.message);
         }
     }

@@ -14,7 +14,9 @@ pub mod run;
 pub mod seats;
 pub mod setup;
 pub mod signals;
+pub mod spool;
 pub mod standby;
+pub mod survey;
 pub mod tail;
 
 use std::path::PathBuf;
@@ -60,7 +62,8 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
         Step::VerifyStandby => standby::verify(cx),
         Step::Recover => done(store.backup.recover()),
         Step::Record { side, record, folio } => {
-            done(store.server(*side).record(record, folio.map(|rule| promote::now_known(store, rule))))
+            let folio = folio.map(|rule| promote::now_known(store, rule)).transpose()?;
+            done(store.server(*side).record(record, folio))
         }
         Step::Publish { side, record } => role::publish(cx, *side, record),
         Step::Remember { record } => done(store.remember(record)),

@@ -1,8 +1,12 @@
 //! The primitive promote: takes the locks, gathers the facts, lets plan/promote.rs decide, performs the steps.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Failure, Result};
@@ -116,37 +120,96 @@ fn has_a_tail(look: &Look) -> bool {
 /// What the tills' own files say beyond `last_folio`.
 fn tills(store: &Store, last_folio: Option<i64>) -> Result<Option<TillsKnow>> {
     let files = &store.config.promote.acknowledged;
-    let (mut highest, mut beyond, mut read) = (None, BTreeSet::new(), 0);
+    let (mut highest, mut beyond, mut read) = (None, Folios::default(), 0);
     for file in files {
-        let Ok(body) = std::fs::read_to_string(file) else { continue };
-        read += 1;
-        for folio in body.lines().filter_map(folio) {
+        let complete = each_line(file, &mut |line| {
+            let Some(folio) = folio(line) else { return Ok(()) };
             highest = highest.max(Some(folio));
             if last_folio.is_none_or(|last| folio > last) {
                 beyond.insert(folio);
             }
-        }
+            Ok(())
+        })?;
+        read += usize::from(complete);
     }
-    Ok(highest.map(|last_folio| TillsKnow { last_folio, beyond: beyond.len() as u64, complete: read == files.len() }))
+    Ok(highest.map(|last_folio| TillsKnow { last_folio, beyond: beyond.count(), complete: read == files.len() }))
+}
+
+/// A set of folios. They lie close together, so that millions need little memory: one bit each.
+#[derive(Default)]
+struct Folios(BTreeMap<i64, u64>);
+
+impl Folios {
+    fn insert(&mut self, folio: i64) {
+        *self.0.entry(folio >> 6).or_default() |= 1 << (folio & 63);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.values().map(|bits| u64::from(bits.count_ones())).sum()
+    }
 }
 
 /// The folio rule with what the tills know now: a frozen plan may be resumed after they sold on.
-pub fn now_known(store: &Store, rule: FolioRule) -> FolioRule {
-    let known = acknowledged(store).into_iter().map(|ticket| ticket.key.folio).max();
-    FolioRule { known: rule.known.max(known), ..rule }
+pub fn now_known(store: &Store, rule: FolioRule) -> Result<FolioRule> {
+    let mut known = rule.known;
+    for file in &store.config.promote.acknowledged {
+        each_line(file, &mut |line| {
+            known = known.max(folio(line));
+            Ok(())
+        })?;
+    }
+    Ok(FolioRule { known, ..rule })
 }
 
 /// A line that was cut in two by a power cut is no ticket.
 fn folio(line: &str) -> Option<i64> {
-    serde_json::from_str::<Value>(line).ok()?["folio"].as_i64()
+    #[derive(Deserialize)]
+    struct Sold {
+        folio: i64,
+    }
+    serde_json::from_str::<Sold>(line).ok().map(|sold| sold.folio)
 }
 
 /// The tickets that tills this machine can read have acknowledged, for a report where the old main's disk never comes back.
-pub fn acknowledged(store: &Store) -> Vec<Ticket> {
-    let bodies = store.config.promote.acknowledged.iter().filter_map(|file| std::fs::read_to_string(file).ok());
-    let mut tickets = Vec::new();
-    for body in bodies {
-        tickets.extend(body.lines().filter_map(|line| serde_json::from_str::<Ticket>(line).ok()));
+pub fn each_acknowledged(store: &Store, each: &mut dyn FnMut(Ticket) -> Result<()>) -> Result<()> {
+    for file in &store.config.promote.acknowledged {
+        each_line(file, &mut |line| serde_json::from_str::<Ticket>(line).map_or(Ok(()), &mut *each))?;
     }
-    tickets
+    Ok(())
+}
+
+/// A line of a till's file has about 70 bytes; of a longer one the rest counts as lines that are no tickets.
+const LINE_LIMIT: u64 = 64 * 1024;
+
+/// Gives the lines of a till's file: it holds all that the till ever sold, so it is never in memory as a whole. `false` where it cannot
+/// be read to its end.
+fn each_line(file: &Path, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<bool> {
+    let Ok(opened) = File::open(file) else { return Ok(false) };
+    let (mut input, mut line) = (BufReader::new(opened), Vec::new());
+    loop {
+        line.clear();
+        match input.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line) {
+            Ok(0) => return Ok(true),
+            Ok(_) => std::str::from_utf8(&line).map_or(Ok(()), |line| each(line.trim_end()))?,
+            Err(_) => return Ok(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn folios_are_counted_once(folios in prop::collection::vec(prop_oneof![any::<i64>(), -70..200i64], 0..300)) {
+            let mut set = Folios::default();
+            folios.iter().for_each(|folio| set.insert(*folio));
+            prop_assert_eq!(set.count(), folios.iter().collect::<BTreeSet<_>>().len() as u64);
+        }
+    }
 }

@@ -11,9 +11,10 @@ use crate::plan::chain::{Chain, chain};
 use crate::plan::promote::Reach;
 use crate::progress::Watch;
 use crate::steps::mirror::{damaged, named};
+use crate::steps::survey::{Seen, manifest_of, survey};
 use crate::steps::{Context, signals};
 use crate::store::Store;
-use crate::targets::copies::{Copies, Damaged, Listing};
+use crate::targets::copies::{Copies, Listing};
 use crate::text;
 use crate::text::Text;
 use crate::world::Label;
@@ -36,9 +37,10 @@ pub(super) fn apply_only(cx: &Context) -> Result<Value> {
         )));
     }
     let before = look.position;
-    let forward = bring_forward(store, cx.watch)?;
+    let all = survey(store);
+    let forward = bring_forward(store, &all, cx.watch)?;
     let after = forward.position;
-    let at = after.as_ref().and_then(|position| manifest_of(store, position)).map(|m| m.at);
+    let at = after.as_ref().and_then(|position| manifest_of(&all, position)).map(|m| m.at.clone());
     if let Some(at) = &at {
         signals::note_copy_age(store, at)?;
     }
@@ -66,17 +68,12 @@ pub fn catch_up_with_age(store: &Store) {
     if std::fs::read(&memory).is_ok_and(|known| known == body) {
         return;
     }
-    if let Some(manifest) = manifest_of(store, &position)
+    if let Some(manifest) = manifest_of(&survey(store), &position)
         && signals::note_copy_age(store, &manifest.at).is_ok()
         && let Err(error) = store.world.write_file(Label::StateWrite, &memory, &body)
     {
         tracing::warn!(%error, "fecbak.json");
     }
-}
-
-fn manifest_of(store: &Store, position: &Position) -> Option<Manifest> {
-    let all = store.copies.iter().filter_map(|copies| copies.list().ok()).flat_map(|listing| listing.copies);
-    all.map(|l| l.manifest).find(|m| m.to == *position)
 }
 
 /// How far the copies brought the standby.
@@ -91,7 +88,7 @@ pub(super) struct Forward {
 }
 
 /// Applies all that follows, under the apply lock.
-pub(super) fn bring_forward(store: &Store, watch: &Watch) -> Result<Forward> {
+pub(super) fn bring_forward(store: &Store, all: &[Seen], watch: &Watch) -> Result<Forward> {
     let Some(_lock) = store.backup.take_apply_lock()? else {
         return Err(Failure::new(
             Exit::Interrupted,
@@ -100,14 +97,14 @@ pub(super) fn bring_forward(store: &Store, watch: &Watch) -> Result<Forward> {
         )
         .hint(text!("espere a que termine y repita", "wait until it ends, then repeat")));
     };
-    forward(store, watch)
+    forward(store, all, watch)
 }
 
 /// Applies all that follows, target after target, until one brings the standby to its newest copy. The caller has the lock.
-fn forward(store: &Store, watch: &Watch) -> Result<Forward> {
+fn forward(store: &Store, all: &[Seen], watch: &Watch) -> Result<Forward> {
     let (mut trouble, mut unusable, mut whole) = (None, Vec::new(), false);
-    for copies in &store.copies {
-        match forward_from(store, copies, &mut unusable, watch) {
+    for seen in all {
+        match forward_from(store, seen, &mut unusable, watch) {
             Ok(None) => whole = true,
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Ok(Some(failure)) | Err(failure) => {
@@ -131,15 +128,15 @@ fn follows_whole(look: &Look) -> bool {
 
 /// Brings the standby as far as one target can. A copy whose content does not hold is left out with all that builds on it,
 /// and the first of these failures is the answer; of the others nothing is applied that does not follow.
-fn forward_from(store: &Store, copies: &Copies, unusable: &mut Vec<(String, Text)>, watch: &Watch) -> Result<Option<Failure>> {
-    let mut listing = copies.list()?;
+fn forward_from(store: &Store, seen: &Seen, unusable: &mut Vec<(String, Text)>, watch: &Watch) -> Result<Option<Failure>> {
+    let mut listing = seen.listing.clone()?;
     let mut trouble = None;
     loop {
         let found = chain_of(&listing, &as_standby(store, store.backup.look()?, watch)?);
-        let Some(failure) = apply_chain(store, copies, &listing, &found, watch)? else { return Ok(trouble) };
+        let Some(failure) = apply_chain(store, seen.copies, &listing, &found, watch)? else { return Ok(trouble) };
         let (name, failure) = failure;
         unusable.push((name.clone(), failure.message.clone()));
-        set_aside(&mut listing, &name, &failure.message);
+        listing.set_aside(&name, &failure.message);
         trouble = trouble.or(Some(failure));
     }
 }
@@ -153,7 +150,7 @@ fn apply_chain(
     watch: &Watch,
 ) -> Result<Option<(String, Failure)>> {
     for name in &found.apply {
-        let Some(listed) = listing.copies.iter().find(|l| l.manifest.name == *name) else { continue };
+        let Some(listed) = listing.copy(name) else { continue };
         watch.check()?;
         let manifest = &listed.manifest;
         let apply = || -> Result<()> {
@@ -177,26 +174,20 @@ pub(super) fn is_unusable(failure: &Failure) -> bool {
     ["copy_damaged", "copy_truncated", "copy_unreadable", "object_missing"].contains(&failure.kind.as_str())
 }
 
-/// From now on this copy counts as damaged.
-pub(super) fn set_aside(listing: &mut Listing, name: &str, reason: &Text) {
-    listing.copies.retain(|l| l.manifest.name != name);
-    listing.damaged.push(Damaged { name: name.to_owned(), reason: reason.clone() });
-}
-
 /// What a target could bring the standby to, the content of the copies that would be applied read and believed; and the copies
 /// that look whole and are not.
-pub(super) fn proved(copies: &Copies, backup: &Look, watch: &Watch) -> Result<(Chain, Vec<(String, Text)>)> {
-    let (mut listing, mut unusable) = (copies.list()?, Vec::new());
+pub(super) fn proved(seen: &Seen, backup: &Look, watch: &Watch) -> Result<(Chain, Vec<(String, Text)>)> {
+    let (mut listing, mut unusable) = (seen.listing.clone()?, Vec::new());
     loop {
         let found = chain_of(&listing, backup);
         let broken = found.apply.iter().find_map(|name| {
-            let listed = listing.copies.iter().find(|l| l.manifest.name == *name)?;
-            copies.verify(&listed.manifest, watch).err().map(|failure| (name.clone(), failure))
+            let listed = listing.copy(name)?;
+            seen.copies.verify(&listed.manifest, watch).err().map(|failure| (name.clone(), failure))
         });
         match broken {
             None => return Ok((found, unusable)),
             Some((name, failure)) if is_unusable(&failure) => {
-                set_aside(&mut listing, &name, &failure.message);
+                listing.set_aside(&name, &failure.message);
                 unusable.push((name, failure.message));
             }
             Some((_, failure)) => return Err(failure),
@@ -211,7 +202,7 @@ pub fn verify(cx: &Context) -> Result<Value> {
     let position = match backup.verify_standby(cx.watch) {
         Err(failure) if failure.kind == "standby_damaged" => {
             cx.watch.note(failure.message.clone());
-            let reached = forward(cx.store, cx.watch)?.position;
+            let reached = forward(cx.store, &survey(cx.store), cx.watch)?.position;
             let key = |p: &Option<Position>| p.as_ref().map(|p| (p.epoch, p.sequence));
             if key(&reached) < key(&promised) {
                 return Err(failure);
@@ -247,8 +238,8 @@ pub fn reach(store: &Store, backup: &Look, watch: &Watch) -> Result<(Option<Reac
     let backup = &as_standby(store, backup.clone(), watch)?;
     let mut best: Option<Option<Reach>> = None;
     let (mut trouble, mut gaps) = (None, Vec::new());
-    for copies in &store.copies {
-        let found = match proved(copies, backup, watch) {
+    for seen in survey(store) {
+        let found = match proved(&seen, backup, watch) {
             Ok((found, _)) => found,
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) => {
@@ -296,7 +287,8 @@ pub fn apply_copies(cx: &Context, to: Option<&Position>) -> Result<Value> {
             text!("la base del respaldo ya está abierta", "the backup's database is open already"),
         ));
     }
-    let reached = match forward(store, cx.watch).map(|forward| forward.position) {
+    let all = survey(store);
+    let reached = match forward(store, &all, cx.watch).map(|forward| forward.position) {
         Ok(Some(position)) => Some(position),
         // No copy follows the database that the last restore closed: it is the newest itself.
         outcome => match store.backup.detached(cx.watch)? {
@@ -320,7 +312,7 @@ pub fn apply_copies(cx: &Context, to: Option<&Position>) -> Result<Value> {
         )
         .hint(text!("revise los destinos: relevo target verify", "check the targets: relevo target verify")));
     }
-    if let Some(manifest) = manifest_of(store, &position) {
+    if let Some(manifest) = manifest_of(&all, &position) {
         signals::note_copy_age(store, &manifest.at)?;
     }
     Ok(json!({ "position": position }))
@@ -363,8 +355,7 @@ pub fn verify_target(store: &Store, name: &str, watch: &Watch) -> Result<Value> 
     }
     let found = chain(&listing.copies, &damaged(&listing), None, None, None);
     if let Some(wanted) = &found.upto {
-        let chain: Vec<&Listed> =
-            found.apply.iter().filter_map(|name| listing.copies.iter().find(|l| l.manifest.name == *name)).collect();
+        let chain: Vec<&Listed> = found.apply.iter().filter_map(|name| listing.copy(name)).collect();
         let mut contents = chain.into_iter().map(|l| Ok((to_apply(&l.manifest), copies.open(&l.manifest)?)));
         let own = if store.config.machine.role == Role::Main { Side::Main } else { Side::Backup };
         match store.server(own).try_restore(&mut contents, watch) {

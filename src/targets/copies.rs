@@ -4,21 +4,18 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use serde_json::Value;
-
 use crate::error::{Failure, Result, Retry};
-use crate::model::{CopyKind, DatabaseId, ENGINE, Epoch, Hash, Listed, Manifest, Position, Sized, copy_name};
+use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Manifest, Position, Sized};
 use crate::progress::{Progress, Watch};
 use crate::targets::directory::is_part;
+use crate::targets::manifest;
 use crate::targets::read::{Broken, Damage, checked, copy_stored};
-use crate::targets::seal::{Sealer, unseal};
+use crate::targets::seal::Sealer;
 use crate::targets::{Object, Target};
 use crate::text;
 use crate::text::Text;
 use crate::world::Label;
 
-/// A manifest is about 1 KiB; more than this is none.
-const MANIFEST_LIMIT: u64 = 64 * 1024;
 /// Bytes between two looks at the wish to stop.
 const STEP: usize = 1 << 20;
 
@@ -27,9 +24,9 @@ pub type Identity = Box<dyn Fn() -> Result<String> + Send + Sync>;
 
 /// One target for one store.
 pub struct Copies {
-    target: Box<dyn Target>,
-    store: String,
-    recipients: Vec<String>,
+    pub(super) target: Box<dyn Target>,
+    pub(super) store: String,
+    pub(super) recipients: Vec<String>,
     identity: Option<Identity>,
 }
 
@@ -38,8 +35,35 @@ pub struct Copies {
 pub struct Listing {
     /// The copies, sorted by name.
     pub copies: Vec<Listed>,
-    /// Manifests that cannot be believed.
+    /// Manifests that cannot be believed, sorted by name.
     pub damaged: Vec<Damaged>,
+    /// Names that have a side list, sorted.
+    pub lines: Vec<String>,
+}
+
+impl Listing {
+    /// The copy of this name.
+    pub fn copy(&self, name: &str) -> Option<&Listed> {
+        self.copies.binary_search_by(|listed| listed.manifest.name.as_str().cmp(name)).ok().map(|at| &self.copies[at])
+    }
+
+    /// Is there something of this name that cannot be believed?
+    pub fn is_damaged(&self, name: &str) -> bool {
+        self.damaged.binary_search_by(|damaged| damaged.name.as_str().cmp(name)).is_ok()
+    }
+
+    /// From now on this copy counts as damaged.
+    pub fn set_aside(&mut self, name: &str, reason: &Text) {
+        self.copies.retain(|listed| listed.manifest.name != name);
+        let at = self.damaged.partition_point(|known| known.name.as_str() < name);
+        self.damaged.insert(at, Damaged { name: name.to_owned(), reason: reason.clone() });
+    }
+
+    /// Takes in a copy that was put there since.
+    pub fn add(&mut self, listed: Listed) {
+        let at = self.copies.partition_point(|known| known.manifest.name < listed.manifest.name);
+        self.copies.insert(at, listed);
+    }
 }
 
 /// A manifest that cannot be believed.
@@ -102,11 +126,12 @@ impl Copies {
     /// Every copy with a manifest, and the manifests that cannot be believed. Reads no content.
     pub fn list(&self) -> Result<Listing> {
         let objects = self.target.list(&format!("{}/", self.store))?;
-        let mut listing = Listing { copies: Vec::new(), damaged: Vec::new() };
+        let lines = self.lines_among(objects.iter().map(|object| object.name.as_str()));
+        let mut listing = Listing { copies: Vec::new(), damaged: Vec::new(), lines };
         for object in &objects {
             let Some(name) = self.own_part(&object.name).and_then(|part| part.strip_suffix(".json")) else { continue };
             let bytes = match self.target.get(&object.name) {
-                Ok(input) => read_manifest(input).map_err(|error| self.unreadable(&object.name, &error)),
+                Ok(input) => manifest::read(input).map_err(|error| self.unreadable(&object.name, &error)),
                 Err(failure) if failure.kind == "object_missing" => continue, // removed while we look
                 Err(failure) => Err(failure),
             };
@@ -135,15 +160,14 @@ impl Copies {
         if self.has(&self.manifest_object(&draft.name))? {
             return Err(self.copy_exists(&draft.name));
         }
-        let encrypted = !self.recipients.is_empty();
-        let object = self.content_object(&draft.name, encrypted);
+        let object = self.content_object(&draft.name, self.seals());
         let mut made = None;
         let put = self.target.put(Label::CopyContent, &object, &mut |out| {
             let mut sealer = Sealer::new(out, &self.recipients)?;
             let streamed = write(&mut sealer)?.ok_or_else(nothing_to_put)?;
             let (raw, stored) = sealer.finish()?;
             let manifest = self.manifest(&draft, streamed, raw, stored);
-            check_parts(&manifest).map_err(|reason| copy_invalid(&draft.name, &reason))?;
+            manifest::check_parts(&manifest).map_err(|reason| copy_invalid(&draft.name, &reason))?;
             made = Some(manifest);
             Ok(())
         });
@@ -152,7 +176,7 @@ impl Copies {
             other => other?,
         }
         let Some(manifest) = made else { return Ok(None) };
-        let bytes = encode(&manifest);
+        let bytes = manifest::encode(&manifest);
         self.put_bytes(Label::CopyManifest, &self.manifest_object(&draft.name), &bytes)?;
         Ok(Some(Listed { manifest, hash: Hash::of(&bytes) }))
     }
@@ -201,11 +225,12 @@ impl Copies {
         let name = &listed.manifest.name;
         self.expect_part(name)?;
         self.target.remove(&self.manifest_object(name))?;
-        let mut objects = vec![self.content_object(name, false), self.content_object(name, true)];
-        objects.extend([self.lines_object(name, false), self.lines_object(name, true)]);
-        let held = self.target.list(&format!("{}/{name}.", self.store))?;
-        for object in objects.iter().filter(|object| held.iter().any(|one| &one.name == *object)) {
-            self.target.remove(object)?;
+        for encrypted in [false, true] {
+            for object in [self.content_object(name, encrypted), self.lines_object(name, encrypted)] {
+                if self.has(&object)? {
+                    self.target.remove(&object)?;
+                }
+            }
         }
         Ok(())
     }
@@ -216,11 +241,11 @@ impl Copies {
         let manifest = &listed.manifest;
         let name = &manifest.name;
         let object = self.manifest_object(name);
-        if other.has(&object)? {
-            let theirs = read_manifest(other.target.get(&object)?).map_err(|error| other.unreadable(&object, &error))?;
+        if let Some(theirs) = other.open_if_there(&object)? {
+            let theirs = manifest::read(theirs).map_err(|error| other.unreadable(&object, &error))?;
             return if Hash::of(&theirs) == listed.hash { Ok(()) } else { Err(other.copy_exists(name)) };
         }
-        let bytes = read_manifest(self.target.get(&object)?).map_err(|error| self.unreadable(&object, &error))?;
+        let bytes = manifest::read(self.target.get(&object)?).map_err(|error| self.unreadable(&object, &error))?;
         if Hash::of(&bytes) != listed.hash {
             return Err(read_failure(manifest, Damage::Changed.error()));
         }
@@ -231,61 +256,13 @@ impl Copies {
             })?
             .map_err(|error| read_failure(manifest, error))
         })?;
-        if let Some(side) = self.held_lines(name)? {
-            other.target.put(Label::CopyContent, &side.0, &mut |out| {
-                let mut input = self.target.get(&side.0)?;
-                io::copy(&mut input, out).map(drop).map_err(|error| self.unreadable(&side.0, &error))
-            })?;
-        }
+        self.copy_lines_to(other, name)?;
         other.put_bytes(Label::CopyManifest, &object, &bytes)
-    }
-
-    /// Writes the side object of a tail: lines of JSON, sealed like the content. Replaces an earlier one.
-    pub fn put_lines(&self, name: &str, lines: &[String]) -> Result<()> {
-        self.expect_part(name)?;
-        let encrypted = !self.recipients.is_empty();
-        let object = self.lines_object(name, encrypted);
-        self.target.put(Label::CopyContent, &object, &mut |out| {
-            let mut sealer = Sealer::new(out, &self.recipients)?;
-            for line in lines {
-                sealer
-                    .write_all(line.as_bytes())
-                    .and_then(|()| sealer.write_all(b"\n"))
-                    .map_err(|e| self.unwritable(&object, &e))?;
-            }
-            sealer.finish().map(drop)
-        })?;
-        let stale = self.lines_object(name, !encrypted);
-        if self.has(&stale)? { self.target.remove(&stale) } else { Ok(()) }
-    }
-
-    /// The lines of a side object; `None` where there is none. Errors: `copy_damaged`, `identity_missing`, `identity_wrong`.
-    pub fn get_lines(&self, name: &str) -> Result<Option<Vec<String>>> {
-        self.expect_part(name)?;
-        let Some((object, encrypted)) = self.held_lines(name)? else { return Ok(None) };
-        let identity = self.identity(encrypted)?;
-        let mut input = unseal(self.target.get(&object)?, encrypted, identity.as_deref()).map_err(|failure| {
-            if failure.kind == "seal_damaged" { damaged("copy_damaged", &object).cause(failure) } else { failure.cause(&object) }
-        })?;
-        let mut text = String::new();
-        input.read_to_string(&mut text).map_err(|error| damaged("copy_damaged", &object).cause(error))?;
-        Ok(Some(text.lines().map(str::to_owned).collect()))
-    }
-
-    /// Names that have a side object (a tail, or a gap that has no content), sorted.
-    pub fn line_names(&self) -> Result<Vec<String>> {
-        let objects = self.target.list(&format!("{}/", self.store))?;
-        let ending =
-            |part: &str| part.strip_suffix(".jsonl.zst").or_else(|| part.strip_suffix(".jsonl.zst.age")).map(str::to_owned);
-        let mut names: Vec<String> = objects.iter().filter_map(|object| self.own_part(&object.name).and_then(ending)).collect();
-        names.sort();
-        names.dedup();
-        Ok(names)
     }
 
     fn manifest(&self, draft: &Draft, streamed: Streamed, raw: Sized, stored: Sized) -> Manifest {
         let draft = draft.clone();
-        let encrypted = !self.recipients.is_empty();
+        let encrypted = self.seals();
         Manifest {
             format: 1,
             object: self.content_object(&draft.name, encrypted),
@@ -310,7 +287,7 @@ impl Copies {
     }
 
     fn parse(&self, name: &str, bytes: &[u8]) -> Result<Manifest, Text> {
-        let manifest = decode(bytes)?;
+        let manifest = manifest::decode(bytes)?;
         if manifest.name != name {
             return Err(text!("el manifiesto es de otra copia", "the manifest is that of another copy"));
         }
@@ -320,11 +297,16 @@ impl Copies {
         if manifest.object != self.content_object(name, manifest.encrypted) {
             return Err(text!("el manifiesto nombra otro objeto", "the manifest names another object"));
         }
-        check_parts(&manifest)?;
+        manifest::check_parts(&manifest)?;
         Ok(manifest)
     }
 
-    fn identity(&self, encrypted: bool) -> Result<Option<String>> {
+    /// Are new copies sealed?
+    pub(super) fn seals(&self) -> bool {
+        !self.recipients.is_empty()
+    }
+
+    pub(super) fn identity(&self, encrypted: bool) -> Result<Option<String>> {
         match &self.identity {
             Some(identity) if encrypted => identity().map(Some),
             _ => Ok(None),
@@ -335,26 +317,25 @@ impl Copies {
         self.target.put(label, object, &mut |out| out.write_all(bytes).map_err(|error| self.unwritable(object, &error)))
     }
 
-    fn has(&self, object: &str) -> Result<bool> {
-        Ok(self.target.list(object)?.iter().any(|held| held.name == object))
+    /// Asks for the object itself: listing a folder of ten thousand copies costs far more.
+    pub(super) fn open_if_there(&self, object: &str) -> Result<Option<Box<dyn Read>>> {
+        match self.target.get(object) {
+            Ok(input) => Ok(Some(input)),
+            Err(failure) if failure.kind == "object_missing" => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
-    fn held_lines(&self, name: &str) -> Result<Option<(String, bool)>> {
-        for encrypted in [!self.recipients.is_empty(), self.recipients.is_empty()] {
-            let object = self.lines_object(name, encrypted);
-            if self.has(&object)? {
-                return Ok(Some((object, encrypted)));
-            }
-        }
-        Ok(None)
+    pub(super) fn has(&self, object: &str) -> Result<bool> {
+        Ok(self.open_if_there(object)?.is_some())
     }
 
     /// The last part of an object's name when it lies directly in the store's folder.
-    fn own_part<'a>(&self, object: &'a str) -> Option<&'a str> {
+    pub(super) fn own_part<'a>(&self, object: &'a str) -> Option<&'a str> {
         object.strip_prefix(&self.store)?.strip_prefix('/').filter(|part| !part.contains('/'))
     }
 
-    fn expect_part(&self, name: &str) -> Result<()> {
+    pub(super) fn expect_part(&self, name: &str) -> Result<()> {
         if is_part(name) {
             return Ok(());
         }
@@ -372,10 +353,6 @@ impl Copies {
         format!("{}/{name}.zst{}", self.store, if encrypted { ".age" } else { "" })
     }
 
-    fn lines_object(&self, name: &str, encrypted: bool) -> String {
-        format!("{}/{name}.jsonl.zst{}", self.store, if encrypted { ".age" } else { "" })
-    }
-
     fn copy_exists(&self, name: &str) -> Failure {
         let target = self.name();
         Failure::failed(
@@ -388,7 +365,7 @@ impl Copies {
         ))
     }
 
-    fn unreadable(&self, object: &str, error: &io::Error) -> Failure {
+    pub(super) fn unreadable(&self, object: &str, error: &io::Error) -> Failure {
         let target = self.name();
         Failure::failed(
             "target_unavailable",
@@ -399,7 +376,7 @@ impl Copies {
         .hint(text!("revise la conexión con el destino", "check the connection to the target"))
     }
 
-    fn unwritable(&self, object: &str, error: &io::Error) -> Failure {
+    pub(super) fn unwritable(&self, object: &str, error: &io::Error) -> Failure {
         let target = self.name();
         Failure::failed(
             "target_unavailable",
@@ -430,7 +407,7 @@ pub fn read_failure(manifest: &Manifest, error: io::Error) -> Failure {
     }
 }
 
-fn damaged(kind: &str, object: &str) -> Failure {
+pub(super) fn damaged(kind: &str, object: &str) -> Failure {
     let message = if kind == "copy_truncated" {
         text!("la copia {object} está incompleta", "the copy {object} is incomplete")
     } else {
@@ -452,85 +429,6 @@ fn nothing_to_put() -> Failure {
 fn copy_invalid(name: &str, reason: &Text) -> Failure {
     let (es, en) = (&reason.es, &reason.en);
     Failure::failed("copy_invalid", text!("no se guardó la copia {name}: {es}", "the copy {name} was not kept: {en}"))
-}
-
-fn read_manifest(input: Box<dyn Read>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    input.take(MANIFEST_LIMIT + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The manifest and, as its last key, `check`: the hash of the manifest without it. No other copy vouches for the newest one.
-fn encode(manifest: &Manifest) -> Vec<u8> {
-    let mut value = serde_json::to_value(manifest).unwrap_or_default();
-    let check = Hash::of(value.to_string().as_bytes());
-    if let Value::Object(map) = &mut value {
-        map.insert("check".to_owned(), Value::String(check.to_string()));
-    }
-    format!("{value:#}\n").into_bytes()
-}
-
-fn decode(bytes: &[u8]) -> Result<Manifest, Text> {
-    if bytes.len() as u64 > MANIFEST_LIMIT {
-        return Err(text!("el manifiesto es demasiado grande", "the manifest is too large"));
-    }
-    let unreadable =
-        |error: serde_json::Error| text!("el manifiesto no se entiende: {error}", "the manifest cannot be understood: {error}");
-    let mut value: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
-    if let Some(format) = value.get("format").filter(|format| **format != 1) {
-        return Err(text!("formato {format} desconocido", "unknown format {format}"));
-    }
-    if let Value::Object(map) = &mut value {
-        map.shift_remove("check");
-    }
-    let manifest: Manifest = serde_json::from_value(value).map_err(unreadable)?;
-    // One manifest has one form: whatever differs was not written by relevo.
-    if encode(&manifest) != bytes {
-        return Err(text!("el manifiesto fue alterado", "the manifest was altered"));
-    }
-    Ok(manifest)
-}
-
-/// Do kind, place in the chain and positions agree?
-fn check_parts(manifest: &Manifest) -> Result<(), Text> {
-    let Manifest { database, epoch, sequence, kind, from, to, previous, .. } = manifest;
-    // These words are shown on a terminal, and come from wherever the target is.
-    let words = [Some(&manifest.at), Some(&manifest.engine), Some(&manifest.engine_version), manifest.reason.as_ref()];
-    if words.into_iter().flatten().any(|word| word.len() > 200 || word.contains(char::is_control)) {
-        return Err(text!("contiene texto que no es de una copia", "it holds text that no copy has"));
-    }
-    // A newer relevo elsewhere in the store: what this one does not know it must not apply, and not take for damage either.
-    let (engine, version) = (&manifest.engine, &manifest.engine_version);
-    if (engine.as_str(), version.as_str()) != ENGINE {
-        return Err(text!(
-            "la hizo otra versión de relevo ({engine}, formato {version}); actualice relevo en este equipo",
-            "another version of relevo made it ({engine}, format {version}); update relevo on this machine"
-        ));
-    }
-    if to.database != *database || from.as_ref().is_some_and(|from| from.database != *database) {
-        return Err(text!("las posiciones son de otra base de datos", "the positions are those of another database"));
-    }
-    if *kind == CopyKind::Tail {
-        return if from.is_none() && previous.is_none() {
-            Ok(())
-        } else {
-            Err(text!("una cola no continúa otra copia", "a tail continues no copy"))
-        };
-    }
-    if manifest.name != copy_name(*epoch, *sequence, *kind) {
-        return Err(text!("el nombre no dice época, número y tipo", "the name does not say epoch, number and kind"));
-    }
-    if *sequence == 0 || to.epoch != *epoch || to.sequence != *sequence {
-        return Err(text!("la posición final no es la de esta copia", "the end position is not that of this copy"));
-    }
-    match (kind, from, previous) {
-        (CopyKind::Increment, Some(from), Some(_)) if (from.epoch, from.sequence) < (*epoch, *sequence) => Ok(()),
-        (CopyKind::Increment, ..) => {
-            Err(text!("un incremento debe continuar la copia anterior", "an increment must continue the copy before it"))
-        }
-        (_, None, None) => Ok(()),
-        _ => Err(text!("una copia completa no continúa otra copia", "a full copy continues no copy")),
-    }
 }
 
 fn has_content(manifest: &Manifest, objects: &[Object]) -> Result<(), Text> {

@@ -186,7 +186,8 @@ impl Target for Directory {
         let path = self.locate(name)?;
         match File::open(&path) {
             Ok(file) => Ok(Box::new(file)),
-            Err(error) if error.kind() == ErrorKind::NotFound && self.exists()? => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.exists()?; // a share that is away holds perhaps everything; a folder still to be created holds nothing
                 let target = &self.name;
                 Err(Failure::failed(
                     "object_missing",

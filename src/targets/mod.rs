@@ -2,6 +2,8 @@
 
 pub mod copies;
 pub mod directory;
+pub mod lines;
+pub mod logged;
 pub mod manifest;
 mod read;
 pub mod seal;
@@ -79,5 +81,6 @@ fn open_one(config: &Config, name: &str, state: &Path, world: &Arc<dyn World>) -
         let (state, world) = (state.to_owned(), world.clone());
         Box::new(move || Secrets::open(&state, world.clone())?.resolve(&reference))
     });
+    let target = Box::new(logged::Logged::new(target));
     Ok(copies::Copies::new(target, &config.store.id, config.mirror.recipients.clone(), identity))
 }

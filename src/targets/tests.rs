@@ -75,6 +75,15 @@ fn read(copies: &Copies, listed: &Listed) -> Vec<u8> {
     bytes
 }
 
+fn lines_of(copies: &Copies, name: &str) -> Result<Option<Vec<String>>> {
+    let mut lines = Vec::new();
+    let keep = &mut |line: &str| {
+        lines.push(line.to_owned());
+        Ok(())
+    };
+    Ok(copies.read_lines(name, keep)?.then_some(lines))
+}
+
 fn verify_kind(copies: &Copies, listed: &Listed) -> String {
     let failure = copies.verify(&listed.manifest, &Watch::silent()).unwrap_err();
     let told = failure.message.en.contains(&listed.manifest.object);
@@ -232,11 +241,11 @@ fn chains_tails_side_objects_and_removal() {
     assert_eq!(put(&copies, loose, b"x").unwrap_err().kind, "copy_invalid");
     let tail = put(&copies, draft(3, CopyKind::Tail), b"tail").unwrap().unwrap();
     let lines = vec!["{\"folio\":1}".to_owned(), "{\"folio\":2}".to_owned()];
-    copies.put_lines(&tail.manifest.name, &lines).unwrap();
-    copies.put_lines("gap-1", &[]).unwrap();
+    copies.put_lines(&tail.manifest.name, &mut |put| lines.iter().try_for_each(|line| put(line))).unwrap();
+    copies.put_lines("gap-1", &mut |_| Ok(())).unwrap();
     assert_eq!(copies.line_names().unwrap(), [tail.manifest.name.as_str(), "gap-1"]);
-    assert_eq!(copies.get_lines(&tail.manifest.name).unwrap(), Some(lines.clone()));
-    assert_eq!((copies.get_lines("gap-1").unwrap(), copies.get_lines("gap-2").unwrap()), (Some(vec![]), None));
+    assert_eq!(lines_of(&copies, &tail.manifest.name).unwrap(), Some(lines.clone()));
+    assert_eq!((lines_of(&copies, "gap-1").unwrap(), lines_of(&copies, "gap-2").unwrap()), (Some(vec![]), None));
 
     let away = tempfile::tempdir().unwrap();
     let other = sealed(away.path(), &key, true);
@@ -244,7 +253,7 @@ fn chains_tails_side_objects_and_removal() {
         copies.copy_to(&other, &tail).unwrap();
     }
     assert_eq!(other.list().unwrap().copies, std::slice::from_ref(&tail));
-    assert_eq!(other.get_lines(&tail.manifest.name).unwrap(), Some(lines));
+    assert_eq!(lines_of(&other, &tail.manifest.name).unwrap(), Some(lines));
     assert_eq!(read(&other, &tail), b"tail");
 
     copies.remove(&tail).unwrap();
@@ -339,4 +348,12 @@ fn a_copy_of_another_version_is_not_believed() {
     }
     let draft = Draft { engine_version: "2".to_owned(), ..draft(2, CopyKind::Full) };
     assert_eq!(put(&copies, draft, &content(2)).unwrap_err().kind, "copy_invalid");
+}
+
+#[test]
+fn a_line_that_never_ends_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let copies = plain(dir.path());
+    copies.put_lines("e000001-s00000000-tail", &mut |put| put("{}").and_then(|()| put(&"x".repeat(1 << 20)))).unwrap();
+    assert_eq!(lines_of(&copies, "e000001-s00000000-tail").unwrap_err().kind, "copy_damaged");
 }

@@ -99,8 +99,7 @@ fn a_damaged_copy_is_named_and_the_next_mirror_begins_a_new_chain() {
     assert_eq!((full["kind"].as_str(), full["sequence"].as_u64()), (Some("full"), Some(2)), "{full}");
 }
 
-#[test]
-fn several_targets_get_every_copy_and_the_next_one_serves_when_one_is_lost() {
+fn with_two_targets() -> Shop {
     let shop = Shop::new();
     for (machine, ..) in crate::harness::MACHINES {
         let toml = shop.path(machine, "store/relevo.toml");
@@ -109,6 +108,12 @@ fn several_targets_get_every_copy_and_the_next_one_serves_when_one_is_lost() {
         let text = text.replace("targets = [\"local\"]", "targets = [\"local\", \"otro\"]");
         std::fs::write(&toml, format!("{text}\n[targets.otro]\nkind = \"dir\"\npath = '{}'\n", second.display())).unwrap();
     }
+    shop
+}
+
+#[test]
+fn several_targets_get_every_copy_and_the_next_one_serves_when_one_is_lost() {
+    let shop = with_two_targets();
     shop.json("main", &["mirror"]).expect(0);
     shop.sell("main", "CAJA2", 2);
     shop.json("main", &["mirror"]).expect(0);
@@ -194,4 +199,29 @@ fn no_older_chain_goes_while_mains_database_is_damaged() {
     assert_eq!(fulls, 3, "the two from before and the one that was just made");
     let doctor = shop.json("main", &["doctor"]);
     assert!(doctor.out.contains("the database is damaged"), "{}", doctor.out);
+}
+
+/// Ten thousand copies on a share that answers slowly: what is asked of it must not grow with every decision.
+#[test]
+fn a_mirror_lists_each_target_once() {
+    let shop = with_two_targets();
+    let copies: u64 = 8;
+    for _ in 0..copies {
+        shop.sell("main", "CAJA2", 1);
+        shop.json("main", &["mirror"]).expect(0);
+    }
+    for verb in ["mirror", "status"] {
+        let ran = shop.json_with("main", &["-v", verb], &[("NO_COLOR", "1")]).expect(0);
+        let operations: Vec<&str> = ran.err.lines().filter(|line| line.contains("operations")).collect();
+        assert_eq!(operations.len(), 2, "{}", ran.err);
+        for line in operations {
+            let count = |name: &str| -> u64 {
+                let rest = line.split(&format!(" {name}=")).nth(1).unwrap_or_else(|| panic!("{name}: {line}"));
+                rest.split(' ').next().unwrap().parse().unwrap()
+            };
+            assert_eq!(count("list"), 1, "{verb}: {line}");
+            assert!(count("get") <= copies + 1, "{verb}: {line}");
+            assert_eq!(count("remove"), 0, "{line}");
+        }
+    }
 }

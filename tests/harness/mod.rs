@@ -165,6 +165,13 @@ impl Shop {
         ran(command.args(words))
     }
 
+    /// Runs it with `--json` and these variables.
+    #[must_use]
+    pub fn json_with(&self, machine: &str, words: &[&str], variables: &[(&str, &str)]) -> Ran {
+        let mut command = self.command(machine, &["--json", "--lang", "en"]);
+        ran(command.args(words).envs(variables.iter().copied()))
+    }
+
     /// Runs it as a person would, in this language.
     #[must_use]
     pub fn say(&self, machine: &str, lang: &str, words: &[&str]) -> Ran {
