@@ -32,20 +32,33 @@ pub fn authorised(store: &Store) -> Result<Authorised> {
         }
         Authorisation::Query(query) => {
             let holder = store.server(store.highest_record()?.holder);
-            let known = store.state.join("authorisation.txt");
+            let known = store.state.join("authorisation.json");
             match holder.query(query, &[], 1) {
                 Ok(rows) => {
                     let first = rows.first().and_then(Value::as_object).and_then(|row| row.values().next()).cloned();
                     let string = first.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
-                    if std::fs::read_to_string(&known).map_or(true, |old| old != string)
-                        && let Err(error) = store.world.write_file(Label::StateWrite, &known, string.as_bytes())
+                    let body = kept::encode(&json!({ "authorisation": string }));
+                    if std::fs::read(&known).map_or(true, |old| old != body)
+                        && let Err(error) = store.world.write_file(Label::StateWrite, &known, &body)
                     {
-                        tracing::warn!(%error, "authorisation.txt");
+                        tracing::warn!(%error, "authorisation.json");
                     }
                     string
                 }
                 // On the bad day nobody can be asked: what the database said last holds (VecBak.txt limits it in time).
-                Err(failure) => std::fs::read_to_string(&known).map_err(|_| failure)?,
+                Err(failure) => {
+                    let body = read_if_there(&known).map_err(|e| unreadable(&known, &e))?.ok_or(failure)?;
+                    let value: Value = kept::decode(&body).map_err(|e| {
+                        let shown = known.display();
+                        Failure::refused("authorisation_damaged", text!("{shown} está dañado", "{shown} is damaged"))
+                            .cause(e)
+                            .hint(text!(
+                                "se vuelve a anotar cuando la base en servicio responda",
+                                "it is written again when the database in service answers"
+                            ))
+                    })?;
+                    value["authorisation"].as_str().unwrap_or_default().to_owned()
+                }
             }
         }
     };

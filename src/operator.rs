@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 
 use crate::error::{Exit, Failure, Result};
+use crate::model::kept;
 use crate::text;
 use crate::text::Lang;
 use crate::world::{self, Label, World};
@@ -111,9 +112,9 @@ pub fn set_pin(world: &dyn World, state: &Path, pin: &str) -> Result<()> {
         .hash_password(pin.as_bytes())
         .map_err(|e| Failure::failed("pin", text!("no se pudo guardar el PIN", "could not store the PIN")).cause(e))?;
     let path = state.join("pin.json");
-    let body = serde_json::json!({ "argon2id": hash.to_string() }).to_string();
+    let body = kept::encode(&serde_json::json!({ "argon2id": hash.to_string() }));
     world
-        .write_file(Label::StateWrite, &path, body.as_bytes())
+        .write_file(Label::StateWrite, &path, &body)
         .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &path, &e))
 }
 
@@ -123,9 +124,20 @@ fn check_pin(state: &Path, pin: &str) -> Result<bool> {
         Failure::refused("no_pin", text!("esta sucursal no tiene PIN", "this store has no PIN"))
             .hint(text!("póngalo con: relevo setup --set-pin", "set it with: relevo setup --set-pin"))
     };
-    let body = std::fs::read_to_string(state.join("pin.json")).map_err(|_| no_pin())?;
-    let value: serde_json::Value = serde_json::from_str(&body).map_err(|_| no_pin())?;
-    let hash = value["argon2id"].as_str().ok_or_else(no_pin)?;
-    let hash = PasswordHash::new(hash).map_err(|_| no_pin())?;
+    let path = state.join("pin.json");
+    let Some(body) =
+        world::read_if_there(&path).map_err(|e| Failure::io(text!("no se pudo leer", "could not read"), &path, &e))?
+    else {
+        return Err(no_pin());
+    };
+    // Nobody is let in by a damaged file, and nobody is told that no PIN was ever set.
+    let damaged = || {
+        let shown = path.display();
+        Failure::refused("pin_damaged", text!("{shown} está dañado", "{shown} is damaged"))
+            .hint(text!("ponga el PIN otra vez: relevo setup --set-pin", "set the PIN again: relevo setup --set-pin"))
+    };
+    let value: serde_json::Value = kept::decode(&body).map_err(|e| damaged().cause(e))?;
+    let hash = value["argon2id"].as_str().ok_or_else(damaged)?;
+    let hash = PasswordHash::new(hash).map_err(|e| damaged().cause(e))?;
     Ok(argon2::Argon2::default().verify_password(pin.as_bytes(), &hash).is_ok())
 }

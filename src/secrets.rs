@@ -5,9 +5,27 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Failure, Result};
+use crate::model::kept;
 use crate::text;
 use crate::world::{self, Label, World};
+
+/// The file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    secrets: BTreeMap<String, String>,
+}
+
+/// What a file holds. One of an older relevo is a bare map of names.
+fn sealed_in(body: &[u8]) -> Result<BTreeMap<String, String>, String> {
+    match kept::decode::<Kept>(body) {
+        Ok(file) => Ok(file.secrets),
+        Err(error) => serde_json::from_slice(body).map_err(|_| error),
+    }
+}
 
 /// The stored secrets.
 pub struct Secrets {
@@ -22,7 +40,7 @@ impl Secrets {
     pub fn open(state: &Path, world: Arc<dyn World>) -> Result<Secrets> {
         let path = state.join("secrets.json");
         let sealed = match std::fs::read(&path) {
-            Ok(body) => serde_json::from_slice(&body).map_err(|e| damaged(&path).cause(e))?,
+            Ok(body) => sealed_in(&body).map_err(|e| damaged(&path).cause(e))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(e) => return Err(Failure::io(text!("no se pudo leer", "could not read"), &path, &e)),
         };
@@ -82,7 +100,7 @@ impl Secrets {
     }
 
     fn save(&self) -> Result<()> {
-        let body = serde_json::to_vec_pretty(&self.sealed).unwrap_or_default();
+        let body = kept::encode(&Kept { secrets: self.sealed.clone() });
         world::write_private(self.world.as_ref(), Label::StateWrite, &self.path, &body)
             .map_err(|e| Failure::io(text!("no se pudo escribir", "could not write"), &self.path, &e))
     }

@@ -14,6 +14,7 @@ use crate::steps::locks;
 use crate::steps::run::Run;
 use crate::store::Store;
 use crate::text;
+use crate::text::Text;
 use std::sync::Arc;
 
 /// There is no run to go on with.
@@ -134,14 +135,24 @@ fn plan(session: &Session, store: &Store, id: RunId) -> Result<Value> {
     Ok(serde_json::json!({ "plan": left, "changed": false }))
 }
 
-fn pinned(store: &Store, hash: &Option<crate::model::Hash>) -> Result<Bundle> {
+/// The scripts that a run began with.
+pub fn pinned(store: &Store, hash: &Option<crate::model::Hash>) -> Result<Bundle> {
     let missing = || {
         Failure::new(
             Exit::Stuck,
             "bundle_missing",
             text!("faltan los scripts de esa corrida", "the scripts of that run are missing"),
         )
+        .hint(cancel())
     };
     let files = store.journal()?.bundle(hash.ok_or_else(missing)?)?.ok_or_else(missing)?;
     Bundle::from_json(&serde_json::from_str(&files).map_err(|e| missing().cause(e))?)
+        .map_err(|failure| failure.ending(Exit::Stuck).hint(cancel()))
+}
+
+fn cancel() -> Text {
+    text!(
+        "deshágala con relevo undo ID; si ya no se puede, ciérrela con relevo runs cancel ID y repita el verbo: retoma lo anunciado",
+        "take it back with relevo undo ID; where that is too late close it with relevo runs cancel ID and repeat the verb: it takes over"
+    )
 }

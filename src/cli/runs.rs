@@ -163,7 +163,8 @@ fn cancel(session: &Session, id: RunId, plan: bool) -> Result<Value> {
     if log.ended.is_some() {
         return Err(Failure::refused("run_ended", text!("la corrida {id} ya terminó", "run {id} has ended")));
     }
-    if RESUMABLE.contains(&log.verb.as_str()) {
+    // One whose scripts are lost can never be finished: the verb itself takes over what it announced.
+    if RESUMABLE.contains(&log.verb.as_str()) && super::resume::pinned(&store, &log.bundle).is_ok() {
         return Err(Failure::refused(
             "is_a_role_change",
             text!("un cambio de papel no se abandona", "a role change is not abandoned"),

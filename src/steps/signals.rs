@@ -1,5 +1,6 @@
 //! The signal files of this machine: brought from main, brought into line, written by setup.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -29,16 +30,16 @@ pub fn fetch(cx: &Context) -> Result<Value> {
         return Ok(json!({ "copied": false, "kept": false }));
     }
     let memory = store.state.join("signals.json");
-    let mut since: Value = std::fs::read(&memory).ok().and_then(|b| kept::decode(&b).ok()).unwrap_or_else(|| json!({}));
+    let mut since: BTreeMap<String, u64> = std::fs::read(&memory).ok().and_then(|b| kept::decode(&b).ok()).unwrap_or_default();
     let before = since.clone();
     let (mut copied, mut kept) = (false, false);
     let checks: [(&str, Check); 2] = [(SVRBAK, |b| svrbak::parse(b).map(|_| ())), (VECBAK, |b| vecbak::parse(b).map(|_| ()))];
     for (name, check) in checks {
-        let known = since[name].as_u64().map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
+        let known = since.get(name).and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(*ms)));
         let (outcome, modified) = fetch_one(store.world.as_ref(), from, to, name, check, known)?;
         if let Some(ms) = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok()).and_then(|d| u64::try_from(d.as_millis()).ok())
         {
-            since[name] = json!(ms);
+            since.insert(name.to_owned(), ms);
         }
         copied |= outcome == Fetched::Copied;
         kept |= matches!(outcome, Fetched::KeptAway | Fetched::KeptBad { .. } | Fetched::KeptOlder);

@@ -261,3 +261,26 @@ fn a_damaged_index_of_runs_hides_no_role_change() {
         holds_all_but_two(&shop);
     }
 }
+
+/// The scripts that a run is pinned to are damaged: it can be taken back, or where that is too late closed and taken over.
+#[test]
+fn damaged_scripts_of_a_run_are_no_dead_end() {
+    for (point, back) in [("intent.write:after", true), ("database.record:before", false)] {
+        let shop = interrupted(point);
+        let run = shop.status("caja")["runs_open"][0]["id"].as_str().unwrap().to_owned();
+        Connection::open(journal(&shop, "caja", ""))
+            .unwrap()
+            .execute_batch("UPDATE bundle SET files=replace(files, 'fn', 'nf')")
+            .unwrap();
+        let refused = shop.json("caja", &["resume"]).expect(12);
+        assert_eq!(refused.kind(), "bundle_damaged", "{}", refused.out);
+        if back {
+            shop.json("caja", &["undo", &run]).expect(0);
+        } else {
+            shop.json("caja", &["undo", &run]).expect(4);
+            shop.json("caja", &["runs", "cancel", &run]).expect(0);
+        }
+        shop.json("caja", &["promote"]).expect(0);
+        holds_all_but_two(&shop);
+    }
+}
