@@ -201,14 +201,11 @@ pub fn facts(store: &Store, lang: Lang) -> Result<Value> {
     let record = highest(known).unwrap_or_else(|| EpochRecord::first(None));
     let verdict = verdict_of(store, None, &main, &backup)?;
     let authorised = authorised(store).unwrap_or_default();
-    let mut open = Vec::new();
-    for head in store.journal()?.heads(true, usize::MAX)? {
-        let state = match store.journal()?.load(head.id) {
-            Ok((log, ..)) => recover::open_state(&log, store.journal()?.is_owned(head.id)),
-            Err(_) => OpenState::Stuck, // a damaged journal: a person has to look
-        };
-        open.push(json!({ "id": head.id, "verb": head.verb, "state": state, "since": head.since }));
-    }
+    let open = match open_runs(store) {
+        // A full disk keeps the journal closed: what else is known is worth seeing, then more than ever.
+        Err(failure) if failure.kind == "journal" => Value::Null,
+        open => Value::Array(open?),
+    };
     Ok(json!({
         "store": store.config.store.id,
         "machine": store.config.machine.name,
@@ -224,6 +221,18 @@ pub fn facts(store: &Store, lang: Lang) -> Result<Value> {
         "runs_open": open,
         "bundle": null,
     }))
+}
+
+fn open_runs(store: &Store) -> Result<Vec<Value>> {
+    let journal = store.journal()?;
+    let runs = journal.heads(true, usize::MAX)?.into_iter().map(|head| {
+        let state = match journal.load(head.id) {
+            Ok((log, ..)) => recover::open_state(&log, journal.is_owned(head.id)),
+            Err(_) => OpenState::Stuck, // a damaged journal: a person has to look
+        };
+        json!({ "id": head.id, "verb": head.verb, "state": state, "since": head.since })
+    });
+    Ok(runs.collect())
 }
 
 /// Who serves: the holder where its SvrPdv is alive, else the other one where that is (a zombie is worth seeing).

@@ -7,6 +7,7 @@ mod clocks;
 mod crash;
 mod guarantees;
 mod damage;
+mod faults;
 mod harness;
 mod properties;
 mod repo;

@@ -34,9 +34,13 @@ fn look(session: &Session) -> Result<Value> {
     Ok(facts)
 }
 
-/// Files beside the databases that cannot be believed.
+/// Files beside the databases that cannot be believed, and a journal that cannot be opened.
 fn troubles(session: &Session) {
     let Ok(store) = session.store() else { return };
+    if let Err(failure) = store.journal() {
+        session.output.say(&failure.message);
+        failure.hint.iter().for_each(|hint| session.output.say(hint));
+    }
     for server in [&store.main, &store.backup] {
         if let Some(trouble) = facts::seen(server.as_ref()).trouble {
             session.output.say(&trouble);

@@ -84,8 +84,18 @@ impl Stage {
 
     /// Brings the shop back to the moment before the verb.
     pub fn again(&self) {
+        self.rewind();
+        self.begin();
+    }
+
+    /// Files only: nothing is alive afterwards.
+    pub fn rewind(&self) {
         stop_all(&self.shop);
         reset(&self.shop, self.template.path());
+    }
+
+    /// Starts what must be alive before the verb.
+    pub fn begin(&self) {
         (self.scenario.start)(&self.shop);
     }
 
@@ -206,7 +216,7 @@ pub fn outcome(shop: &Shop) -> Value {
 }
 
 /// Files that only an interrupted effect leaves behind; what a later one may clean up is not counted.
-fn leftovers(dir: &Path) -> Vec<String> {
+pub fn leftovers(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -253,6 +263,23 @@ fn reset(shop: &Shop, template: &Path) {
             copy_tree(&from, &there);
         }
     }
+}
+
+/// Names of the files below a folder, from there.
+pub fn files(folder: &Path) -> BTreeSet<String> {
+    fn walk(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else {
+                found.insert(path.strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(folder, folder, &mut found);
+    found
 }
 
 fn copy_tree(from: &Path, to: &Path) {

@@ -15,7 +15,7 @@ const JOURNAL_STEP: usize = 4;
 
 /// How a run ended that failed at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+pub enum Ended {
     /// The failure was none of its business.
     Unmoved,
     /// Everything was taken back.
@@ -48,7 +48,8 @@ fn earlier(before: &Value, got: &Value) -> Value {
     earlier
 }
 
-fn judge(stage: &Stage, ran: &Ran, name: &str) -> Ended {
+/// How it ended; what must hold then does.
+pub fn judge(stage: &Stage, ran: &Ran, name: &str) -> Ended {
     let shown = format!("{name}: exit {}: {}{}", ran.code, ran.out, ran.err);
     let got = stage.outcome();
     if ran.code == stage.scenario.code && (stage.scenario.resumes || got == stage.wanted) {
@@ -83,7 +84,7 @@ fn judge(stage: &Stage, ran: &Ran, name: &str) -> Ended {
 }
 
 /// After the fault is gone the outcome is that of an undisturbed run.
-fn ends_well(stage: &Stage, ended: Ended, name: &str) {
+pub fn ends_well(stage: &Stage, ended: Ended, name: &str) {
     let again = match ended {
         Ended::Unmoved => return,
         Ended::Stuck => stage.shop.json(stage.scenario.machine, &["resume"]),

@@ -1,6 +1,6 @@
 //! Steps: each kind applied twice, undone twice, and failing at every point of promote and restore in turn.
 
 mod cases;
-mod failing;
-mod picture;
+pub mod failing;
+pub mod picture;
 mod twice;
