@@ -268,6 +268,7 @@ fn put_whole(
 pub fn list(store: &Store) -> Result<(Vec<Tail>, Spool)> {
     let (mut tails, spool): (Vec<Tail>, _) = (Vec::new(), Spool::new(&store.state)?);
     let (mut read, mut trouble) = (0, None);
+    let mut whole = std::collections::BTreeSet::new();
     for (target, copies) in (0..).zip(&store.copies) {
         let names = match copies.line_names() {
             Ok(names) => names,
@@ -277,6 +278,7 @@ pub fn list(store: &Store) -> Result<(Vec<Tail>, Spool)> {
             }
         };
         read += 1;
+        whole.extend(copies.whole_tails().unwrap_or_default());
         for name in names {
             let known = tails.iter().position(|tail| tail.name == name);
             let part = u32::try_from(known.unwrap_or(tails.len())).unwrap_or(u32::MAX);
@@ -310,16 +312,28 @@ pub fn list(store: &Store) -> Result<(Vec<Tail>, Spool)> {
                     known.orphans = orphans;
                 }
                 None => {
-                    let epoch = Epoch(name.get(1..7).and_then(|digits| digits.parse().ok()).unwrap_or(0));
-                    tails.push(Tail { name, epoch, orphans, gap });
+                    tails.push(Tail { epoch: epoch_of(&name), name, orphans, gap });
                 }
             }
+        }
+    }
+    for name in whole {
+        if !tails.iter().any(|tail| tail.name == name) {
+            let gap = Some(text!(
+                "{name}: falta su lista de ventas; la base completa del antiguo principal está en esa copia (relevo target get)",
+                "{name}: its list of sales is missing; the old main's whole database is in that copy (relevo target get)"
+            ));
+            tails.push(Tail { epoch: epoch_of(&name), name, orphans: 0, gap });
         }
     }
     match trouble {
         Some(failure) if read == 0 => Err(failure),
         _ => Ok((tails, spool)),
     }
+}
+
+fn epoch_of(name: &str) -> Epoch {
+    Epoch(name.get(1..7).and_then(|digits| digits.parse().ok()).unwrap_or(0))
 }
 
 fn gap_text(name: &str, line: &str) -> Option<Text> {

@@ -4,6 +4,7 @@
 mod copies;
 mod journal;
 mod state;
+mod tails;
 
 use std::path::Path;
 
