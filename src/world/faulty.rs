@@ -156,6 +156,10 @@ impl World for Faulty {
         self.around(label, || Os.set_len(label, file, len))
     }
 
+    fn clone_content(&self, label: Label, from: &File, to: &File) -> io::Result<bool> {
+        self.around(label, || Os.clone_content(label, from, to))
+    }
+
     fn sync(&self, label: Label, file: &File) -> io::Result<()> {
         self.around(label, || Os.sync(label, file))
     }

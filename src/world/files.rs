@@ -82,6 +82,11 @@ pub fn read_exact_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<()>
     platform::read_exact_at(file, buf, offset)
 }
 
+/// Asks the system to begin writing these bytes of a file to its disk, and does not wait: a later sync finds less to do. Promises nothing.
+pub fn write_out(file: &File, offset: u64, length: u64) {
+    platform::write_out(file, offset, length);
+}
+
 /// Opens an existing file without keeping anybody else from reading, writing, renaming or removing it.
 pub fn open_shared(path: &Path, write: bool) -> io::Result<File> {
     OpenOptions::new().read(true).write(write).open(path) // std shares all three on Windows

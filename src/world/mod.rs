@@ -31,7 +31,7 @@ use windows as platform;
 
 #[cfg(debug_assertions)]
 pub use faulty::Faulty;
-pub use files::{is_locked, open_shared, read_exact_at, read_if_there, write_private};
+pub use files::{is_locked, open_shared, read_exact_at, read_if_there, write_out, write_private};
 pub use interrupt::on_interrupt;
 pub use label::Label;
 pub use machine::{
@@ -134,6 +134,10 @@ pub trait World: Send + Sync {
 
     /// Sets the length of an open file. Not durable before [`World::sync`].
     fn set_len(&self, label: Label, file: &File, len: u64) -> io::Result<()>;
+
+    /// Makes the empty file `to` share all blocks of `from`, where the file system of both can: then it took no time and no space, and
+    /// what is written to one does not show in the other. `false`: it cannot, `to` is still empty. Not durable before [`World::sync`].
+    fn clone_content(&self, label: Label, from: &File, to: &File) -> io::Result<bool>;
 
     /// Makes what was written to an open file durable.
     fn sync(&self, label: Label, file: &File) -> io::Result<()>;

@@ -54,6 +54,10 @@ impl World for Os {
         file.set_len(len)
     }
 
+    fn clone_content(&self, _label: Label, from: &File, to: &File) -> io::Result<bool> {
+        Ok(platform::clone_content(from, to))
+    }
+
     fn sync(&self, _label: Label, file: &File) -> io::Result<()> {
         file.sync_data() // content and length; the times of a file are not worth a second journal commit
     }
@@ -330,6 +334,20 @@ mod tests {
         assert_eq!(family(2, &kinships), [3, 4]);
         assert_eq!(family(6, &kinships), [0; 0]);
         assert_eq!(family(1, &[(std::process::id(), 1), (7, 1)]), [7]);
+    }
+
+    #[test]
+    fn a_clone_is_whole_or_empty_and_a_file_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
+        std::fs::write(&from, vec![7; 300_000]).unwrap();
+        std::fs::write(&to, b"").unwrap();
+        let [source, copy] = [&from, &to].map(|path| files::open_shared(path, true).unwrap());
+        let cloned = Os.clone_content(Label::DatabaseIncoming, &source, &copy).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), vec![7; if cloned { 300_000 } else { 0 }]);
+        Os.write_at(Label::DatabaseIncoming, &copy, b"other", 100).unwrap();
+        files::write_out(&copy, 0, 4096);
+        assert_eq!(std::fs::read(&from).unwrap(), vec![7; 300_000]);
     }
 
     #[test]

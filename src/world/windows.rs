@@ -75,6 +75,14 @@ pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// ReFS could; the shops' NTFS cannot.
+pub(super) fn clone_content(_from: &File, _to: &File) -> bool {
+    false
+}
+
+/// Windows has no such wish; it begins by itself.
+pub(super) fn write_out(_file: &File, _offset: u64, _length: u64) {}
+
 pub(super) fn read_exact_at(file: &File, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !buf.is_empty() {
         match file.seek_read(buf, offset)? {

@@ -10,36 +10,36 @@ use crate::error::{Failure, Result};
 use crate::model::{DatabaseState, Hash};
 use crate::progress::{Progress, Watch};
 use crate::server::embedded::connection::plain;
-use crate::server::embedded::header::state_of;
-use crate::server::embedded::pages::hash_file;
+use crate::server::embedded::header::{self, state_of};
+use crate::server::embedded::pages::{self, hash_file, hash_pages, lock_page};
+use crate::server::embedded::snapshot::Snapshot;
 use crate::text;
-use crate::world::{Label, World, read_exact_at};
+use crate::world::{Label, World, read_exact_at, write_out};
 
-const BLOCK: u64 = 1 << 20;
-
-/// Copies the fenced database `source` as `<name>.incoming`, writing only the blocks that differ from what is already there,
-/// and compares both by hash. Returns the root hash. Repeating it goes on where it stopped.
+/// Copies the fenced database `source` as `<name>.incoming` and returns the root hash of both. Repeating it goes on where it stopped.
+///
+/// Every page of both files is read and compared, and only what differs is written: nothing is believed of what lies there. So it may
+/// begin as the own database, where the file system lets two files share their blocks: of that the source differs in little.
 pub fn receive(world: &dyn World, source: &Path, dir: &Path, name: &str, watch: &Watch) -> Result<Hash> {
     must_be_fenced(source)?;
     no_leftover(source)?;
     let path = incoming(dir, name);
-    if !exists(&path)? {
-        world
-            .write_file(Label::DatabaseIncoming, &path, &[])
-            .map_err(|error| Failure::io(text!("no se pudo crear", "could not create"), &path, &error))?;
+    begin(world, &dir.join(name), &path)?;
+    copy(world, source, &path, watch)
+}
+
+/// Creates the file, as the own database is if that costs nothing. Its blocks are shared, not its fate: a write goes to one only.
+fn begin(world: &dyn World, own: &Path, path: &Path) -> Result<()> {
+    let failed = |error: io::Error| Failure::io(text!("no se pudo crear", "could not create"), path, &error);
+    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0) {
+        return Ok(()); // an earlier attempt came further
     }
-    copy(world, source, &path, watch)?;
-    let (_, wanted) = hash_file(source, watch)?;
-    let (_, found) = hash_file(&path, watch)?;
-    if wanted != found {
-        let shown = path.display();
-        return Err(Failure::failed(
-            "incoming_differs",
-            text!("lo copiado en {shown} no es igual al original", "what was copied to {shown} is not equal to the original"),
-        )
-        .hint(text!("revise los discos y repita la orden", "check the disks and repeat the command")));
+    world.write_file(Label::DatabaseIncoming, path, &[]).map_err(failed)?;
+    if exists(own)? {
+        let (from, to) = (plain(own, false)?, plain(path, true)?);
+        world.clone_content(Label::DatabaseIncoming, from.file(), to.file()).map_err(failed)?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Renames the own fenced database to `keep` (empty: there is none to keep) and the received one into its place, still fenced.
@@ -131,36 +131,64 @@ fn same_pages(one: &Path, other: &Path) -> Result<bool> {
     Ok(first(one)? == first(other)?)
 }
 
-fn copy(world: &dyn World, source: &Path, path: &Path, watch: &Watch) -> Result<()> {
+fn copy(world: &dyn World, source: &Path, path: &Path, watch: &Watch) -> Result<Hash> {
     let reading = |error: io::Error| Failure::io(text!("no se pudo leer", "could not read"), source, &error);
     let writing = |error: io::Error| Failure::io(text!("no se pudo escribir", "could not write"), path, &error);
+    let snapshot = Snapshot::frozen(source)?;
+    let (page_size, page_count, length) = (snapshot.page_size, snapshot.page_count, snapshot.bytes());
     let (from, to) = (plain(source, false)?, plain(path, true)?);
-    let length = from.file().metadata().map_err(reading)?.len();
     let there = to.file().metadata().map_err(writing)?.len();
-    watch.report(Progress::Begin(text!("copiando la base de regreso", "copying the database back"), length));
-    let (mut wanted, mut found) = (vec![0; BLOCK as usize], vec![0; BLOCK as usize]);
-    for offset in (0..length).step_by(BLOCK as usize) {
-        watch.check()?;
-        let size = BLOCK.min(length - offset);
-        let (wanted, found) = (&mut wanted[..size as usize], &mut found[..size as usize]);
-        read_exact_at(from.file(), wanted, offset).map_err(reading)?;
-        if offset + size > there || !same(to.file(), wanted, found, offset).map_err(writing)? {
-            world.write_at(Label::DatabaseIncoming, to.file(), wanted, offset).map_err(writing)?;
-        }
-        watch.report(Progress::Advance(size));
-    }
     if there > length {
         world.set_len(Label::DatabaseIncoming, to.file(), length).map_err(writing)?;
+    }
+    watch.report(Progress::Begin(text!("copiando la base de regreso", "copying the database back"), length));
+    let size = page_size as usize;
+    let table = pages::by_block(page_size, page_count, watch, &|first, count, wanted| {
+        let offset = u64::from(first - 1) * size as u64;
+        // One buffer: what the source has, then what the copy has.
+        let bytes = count as usize * size;
+        wanted.resize(2 * bytes, 0);
+        let (wanted, found) = wanted.split_at_mut(bytes);
+        read_exact_at(from.file(), wanted, offset).map_err(reading)?;
+        let mut same = offset + bytes as u64 <= there && is_there(to.file(), wanted, found, offset).map_err(writing)?;
+        if !same {
+            world.write_at(Label::DatabaseIncoming, to.file(), wanted, offset).map_err(writing)?;
+            same = is_there(to.file(), wanted, found, offset).map_err(writing)?;
+            write_out(to.file(), offset, bytes as u64);
+        }
+        if !same {
+            return Err(differs(path));
+        }
+        // The two are equal, so one hash is that of both.
+        if first == 1 {
+            header::normalise(wanted);
+        }
+        if let Some(lock) = lock_page(page_size).checked_sub(first).filter(|at| *at < count) {
+            wanted[lock as usize * size..][..size].fill(0);
+        }
+        Ok(hash_pages(page_size, wanted))
+    })?;
+    if to.file().metadata().map_err(writing)?.len() != length {
+        return Err(differs(path));
     }
     // Synced even when nothing differed: the run that wrote it may have died before.
     world.sync(Label::DatabaseIncoming, to.file()).map_err(writing)?;
     watch.report(Progress::End);
-    Ok(())
+    Ok(table.root())
 }
 
-fn same(file: &File, wanted: &[u8], found: &mut [u8], offset: u64) -> io::Result<bool> {
+fn is_there(file: &File, wanted: &[u8], found: &mut [u8], offset: u64) -> io::Result<bool> {
     read_exact_at(file, found, offset)?;
     Ok(wanted == found)
+}
+
+fn differs(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::failed(
+        "incoming_differs",
+        text!("lo copiado en {shown} no es igual al original", "what was copied to {shown} is not equal to the original"),
+    )
+    .hint(text!("revise los discos y repita la orden", "check the disks and repeat the command"))
 }
 
 fn incoming(dir: &Path, name: &str) -> PathBuf {
@@ -242,8 +270,10 @@ fn in_the_way(path: &Path) -> Failure {
 mod tests {
     use rusqlite::Connection;
 
+    use std::time::Duration;
+
     use super::*;
-    use crate::world::Os;
+    use crate::world::{Command, Lock, Moment, Os, ProcessId};
 
     const NAME: &str = "BDPdv.db";
 
@@ -288,6 +318,9 @@ mod tests {
         let watch = Watch::silent();
         let root = receive(&Os, &source, dir.path(), NAME, &watch).unwrap();
         assert_eq!(read(&path), read(&source));
+        std::fs::copy(&own, &path).unwrap(); // as where the file system clones: what the own database is
+        assert_eq!(receive(&Os, &source, dir.path(), NAME, &watch).unwrap(), root);
+        assert_eq!(read(&path), read(&source));
         let mut half = read(&path); // as a crash may leave it: a wrong block, then longer or shorter
         half[1_500_000] ^= 1;
         for length in [2_000_000, 9_000_000] {
@@ -299,6 +332,70 @@ mod tests {
         set_state(&source, 2);
         assert_eq!(receive(&Os, &source, dir.path(), NAME, &watch).unwrap_err().kind, "not_fenced");
         assert!(own.exists());
+    }
+
+    /// A disk that does not keep what it is given.
+    struct Forgetful;
+
+    impl World for Forgetful {
+        fn write_at(&self, label: Label, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+            Os.write_at(label, file, &bytes[..bytes.len() - 1], offset)?;
+            Os.write_at(label, file, &[!bytes[bytes.len() - 1]], offset + bytes.len() as u64 - 1)
+        }
+        fn write_file(&self, label: Label, path: &Path, bytes: &[u8]) -> io::Result<()> {
+            Os.write_file(label, path, bytes)
+        }
+        fn clone_content(&self, label: Label, from: &File, to: &File) -> io::Result<bool> {
+            Os.clone_content(label, from, to)
+        }
+        fn set_len(&self, label: Label, file: &File, len: u64) -> io::Result<()> {
+            Os.set_len(label, file, len)
+        }
+        fn sync(&self, label: Label, file: &File) -> io::Result<()> {
+            Os.sync(label, file)
+        }
+        fn reach(&self, _: Label, _: Moment) -> io::Result<()> {
+            unreachable!()
+        }
+        fn now(&self) -> jiff::Zoned {
+            unreachable!()
+        }
+        fn append_file(&self, _: Label, _: &Path, _: &[u8]) -> io::Result<()> {
+            unreachable!()
+        }
+        fn rename(&self, _: Label, _: &Path, _: &Path) -> io::Result<()> {
+            unreachable!()
+        }
+        fn remove_file(&self, _: Label, _: &Path) -> io::Result<()> {
+            unreachable!()
+        }
+        fn try_lock(&self, _: &Path) -> io::Result<Option<Lock>> {
+            unreachable!()
+        }
+        fn start(&self, _: Label, _: &Command) -> io::Result<ProcessId> {
+            unreachable!()
+        }
+        fn run(&self, _: &Command) -> io::Result<i32> {
+            unreachable!()
+        }
+        fn is_alive(&self, _: &ProcessId) -> bool {
+            unreachable!()
+        }
+        fn me(&self) -> io::Result<ProcessId> {
+            unreachable!()
+        }
+        fn stop(&self, _: Label, _: &ProcessId, _: Duration) -> io::Result<()> {
+            unreachable!()
+        }
+    }
+
+    #[test]
+    fn a_disk_that_forgets_is_found_out() {
+        let (dir, own, source) = shop();
+        let (old, new) = (read(&own), read(&source));
+        let failure = receive(&Forgetful, &source, dir.path(), NAME, &Watch::silent()).unwrap_err();
+        assert_eq!(failure.kind, "incoming_differs");
+        assert_eq!((read(&own), read(&source)), (old, new));
     }
 
     #[test]

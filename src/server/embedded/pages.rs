@@ -17,6 +17,8 @@ use super::snapshot::{Pages, Snapshot};
 
 /// Bytes of a page's hash.
 const SIZE: usize = 16;
+/// Hash of one page's content.
+pub type PageHash = [u8; SIZE];
 /// Bytes read at a time.
 pub const BLOCK: usize = 1 << 20;
 const MAGIC: &[u8; 8] = b"RLVTABL1";
@@ -27,7 +29,7 @@ pub struct PageTable {
     /// Bytes of a page.
     pub page_size: u32,
     /// Hash of page n at n - 1.
-    pub hashes: Vec<[u8; SIZE]>,
+    pub hashes: Vec<PageHash>,
 }
 
 impl PageTable {
@@ -48,8 +50,8 @@ impl PageTable {
     }
 }
 
-/// Hash of one page's content.
-pub fn hash_page(page: &[u8]) -> [u8; SIZE] {
+/// Hashes one page's content.
+pub fn hash_page(page: &[u8]) -> PageHash {
     let mut short = [0; SIZE];
     short.copy_from_slice(&blake3::hash(page).as_bytes()[..SIZE]);
     short
@@ -62,14 +64,29 @@ pub fn lock_page(page_size: u32) -> u32 {
 
 /// Hashes every page of a snapshot, on all cores.
 pub fn hash_all(snapshot: &Pages, watch: &Watch) -> Result<PageTable> {
-    let per_block = (BLOCK as u32 / snapshot.page_size).max(1);
-    let blocks = snapshot.page_count.div_ceil(per_block) as usize;
+    watch.report(Progress::Begin(text!("comparando páginas", "comparing pages"), snapshot.bytes()));
+    let table = by_block(snapshot.page_size, snapshot.page_count, watch, &|first, count, buffer| {
+        snapshot.read_pages(first, count, buffer)?;
+        Ok(hash_pages(snapshot.page_size, buffer))
+    });
+    watch.report(Progress::End);
+    table
+}
+
+/// Hashes of the pages that a buffer holds.
+pub fn hash_pages(page_size: u32, buffer: &[u8]) -> Vec<PageHash> {
+    buffer.chunks_exact(page_size as usize).map(hash_page).collect()
+}
+
+/// Work on a run of pages: the first one, their number, a buffer of the thread's own; the hashes of just these pages.
+pub type Work<'a> = &'a (dyn Fn(u32, u32, &mut Vec<u8>) -> Result<Vec<PageHash>> + Sync);
+
+/// Has all pages worked on a block at a time, in no order, on all cores; stops at a failure and where the person wants it.
+pub fn by_block(page_size: u32, page_count: u32, watch: &Watch, work: Work) -> Result<PageTable> {
+    let per_block = (BLOCK as u32 / page_size).max(1);
+    let blocks = page_count.div_ceil(per_block) as usize;
     let (next, parts) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(blocks)));
-    watch.report(Progress::Begin(
-        text!("comparando páginas", "comparing pages"),
-        u64::from(snapshot.page_count) * u64::from(snapshot.page_size),
-    ));
-    let work = || -> Result<()> {
+    let one = || -> Result<()> {
         let mut buffer = Vec::new();
         loop {
             let block = next.fetch_add(1, Ordering::Relaxed);
@@ -78,28 +95,25 @@ pub fn hash_all(snapshot: &Pages, watch: &Watch) -> Result<PageTable> {
             }
             watch.check()?;
             let first = block as u32 * per_block + 1;
-            let count = per_block.min(snapshot.page_count + 1 - first);
-            snapshot.read_pages(first, count, &mut buffer)?;
-            let hashes: Vec<_> = buffer.chunks_exact(snapshot.page_size as usize).map(hash_page).collect();
-            watch.report(Progress::Advance(buffer.len() as u64));
+            let count = per_block.min(page_count + 1 - first);
+            let hashes = work(first, count, &mut buffer).inspect_err(|_| next.store(blocks, Ordering::Relaxed))?;
+            watch.report(Progress::Advance(u64::from(count) * u64::from(page_size)));
             if let Ok(mut parts) = parts.lock() {
                 parts.push((block, hashes));
             }
         }
     };
-    let outcome = std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..world::cpu_count().min(blocks)).map(|_| scope.spawn(work)).collect();
-        let own = work();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..world::cpu_count().min(blocks)).map(|_| scope.spawn(one)).collect();
+        let own = one();
         workers
             .into_iter()
             .map(|w| w.join().unwrap_or_else(|_| Err(Failure::failed("panicked", text!("error interno", "internal error")))))
             .fold(own, Result::and)
-    });
-    watch.report(Progress::End);
-    outcome?;
+    })?;
     let mut parts = parts.into_inner().unwrap_or_default();
     parts.sort_by_key(|(block, _)| *block);
-    Ok(PageTable { page_size: snapshot.page_size, hashes: parts.into_iter().flat_map(|(_, hashes)| hashes).collect() })
+    Ok(PageTable { page_size, hashes: parts.into_iter().flat_map(|(_, hashes)| hashes).collect() })
 }
 
 /// Hashes a closed (standby, fenced, new) database file.
