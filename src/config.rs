@@ -165,6 +165,9 @@ pub struct MirrorSection {
     /// Increments after which a new full copy begins a chain. Default 288: a day at 5 minutes; a longer chain takes longer to verify.
     #[serde(default = "default_max_increments")]
     pub max_increments: u64,
+    /// How hard copies are packed: a level of zstd, or 0 for not at all (the largest and fastest). Default 3.
+    #[serde(default = "default_compression")]
+    pub compression: u8,
     /// Seal copies with age for these recipients ("age1…").
     #[serde(default)]
     pub recipients: Vec<String>,
@@ -338,6 +341,10 @@ fn default_keep_chains() -> usize {
 
 fn default_max_increments() -> u64 {
     288
+}
+
+fn default_compression() -> u8 {
+    3
 }
 
 fn default_ready_after() -> Duration {

@@ -10,6 +10,9 @@ use crate::model::{Role, Side};
 use crate::text;
 use crate::text::Text;
 
+/// Above this level a copy takes minutes and more memory than a main server can spare.
+const MAX_COMPRESSION: u8 = 9;
+
 impl Config {
     /// Refuses what can never work. All failures end with exit 3.
     pub(super) fn check(&self) -> Result<()> {
@@ -23,6 +26,12 @@ impl Config {
         }
         if mirror.interval == Duration::ZERO {
             return Err(invalid(text!("mirror.interval debe ser mayor que cero", "mirror.interval must be longer than zero")));
+        }
+        if mirror.compression > MAX_COMPRESSION {
+            return Err(invalid(text!(
+                "mirror.compression va de 0 (sin comprimir) a {MAX_COMPRESSION}",
+                "mirror.compression goes from 0 (not packed) to {MAX_COMPRESSION}"
+            )));
         }
         if let Some(identity) = &mirror.identity {
             secret("mirror.identity", identity)?;
@@ -205,6 +214,7 @@ mod tests {
                 "target_kind_not_available",
                 "targets.espejo",
             ),
+            (&[("compression = 3", "compression = 10")], "config_invalid", "mirror.compression"),
             (&[("keep_chains = 2", "keep_chains = 0")], "config_invalid", "mirror.keep_chains"),
             (&[("interval = \"5m\"", "interval = \"0s\"")], "config_invalid", "mirror.interval"),
             (&[("main_pdv = \"pdv-principal\"", "")], "config_invalid", "paths.main_pdv"),

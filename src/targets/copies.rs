@@ -27,6 +27,7 @@ pub struct Copies {
     pub(super) target: Box<dyn Target>,
     pub(super) store: String,
     pub(super) recipients: Vec<String>,
+    pub(super) compression: u8,
     identity: Option<Identity>,
 }
 
@@ -108,9 +109,16 @@ impl fmt::Debug for Copies {
 }
 
 impl Copies {
-    /// The copies of `store` on `target`; new ones are sealed for `recipients`, sealed ones opened with `identity`.
-    pub fn new(target: Box<dyn Target>, store: &str, recipients: Vec<String>, identity: Option<Identity>) -> Copies {
-        Copies { target, store: store.to_owned(), recipients, identity }
+    /// The copies of `store` on `target`; new ones are packed at a level of zstd (0: not) and sealed for `recipients`, sealed ones
+    /// opened with `identity`.
+    pub fn new(
+        target: Box<dyn Target>,
+        store: &str,
+        recipients: Vec<String>,
+        compression: u8,
+        identity: Option<Identity>,
+    ) -> Copies {
+        Copies { target, store: store.to_owned(), recipients, compression, identity }
     }
 
     /// Name of the target.
@@ -163,7 +171,7 @@ impl Copies {
         let object = self.content_object(&draft.name, self.seals());
         let mut made = None;
         let put = self.target.put(Label::CopyContent, &object, &mut |out| {
-            let mut sealer = Sealer::new(out, &self.recipients)?;
+            let mut sealer = Sealer::new(out, &self.recipients, self.compression)?;
             let streamed = write(&mut sealer)?.ok_or_else(nothing_to_put)?;
             let (raw, stored) = sealer.finish()?;
             let manifest = self.manifest(&draft, streamed, raw, stored);

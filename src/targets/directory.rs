@@ -10,13 +10,16 @@ use std::sync::Arc;
 use crate::error::{Failure, Result, Retry};
 use crate::targets::{Object, Target};
 use crate::text;
-use crate::world::{Label, World};
+use crate::world::{Label, World, write_out};
 
 /// A part file of this age belongs to a writer that died.
 const STALE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// Bytes that are gathered before a write: shares answer slowly, so few and large.
 const BUFFER: usize = 256 * 1024;
+
+/// Bytes after which the disk begins to write, so that the sync at the end does not wait for all of them.
+const AT_ONCE: u64 = 8 << 20;
 
 /// A folder that keeps objects.
 pub struct Directory {
@@ -98,7 +101,7 @@ impl Directory {
 
     fn write_part(&self, part: &Path, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
         let file = File::create(part).map_err(|error| self.failure(&error))?;
-        let mut out = BufWriter::with_capacity(BUFFER, Remembering { file, failed: None });
+        let mut out = BufWriter::with_capacity(BUFFER, Remembering { file, failed: None, written: 0, begun: 0 });
         let written = write(&mut out);
         let flushed = out.flush();
         let (memory, _unwritten) = out.into_parts();
@@ -213,6 +216,9 @@ impl Target for Directory {
 struct Remembering {
     file: File,
     failed: Option<io::Error>,
+    written: u64,
+    /// Up to where the disk was asked to begin.
+    begun: u64,
 }
 
 impl Remembering {
@@ -230,6 +236,11 @@ impl Remembering {
 impl Write for Remembering {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = self.file.write(bytes);
+        self.written += *result.as_ref().unwrap_or(&0) as u64;
+        if self.written - self.begun >= AT_ONCE {
+            write_out(&self.file, self.begun, self.written - self.begun);
+            self.begun = self.written;
+        }
         self.note(result)
     }
 

@@ -64,7 +64,7 @@ impl Copies {
         let encrypted = self.seals();
         let object = self.lines_object(name, encrypted);
         self.target.put(Label::CopyContent, &object, &mut |out| {
-            let mut sealer = Sealer::new(out, &self.recipients)?;
+            let mut sealer = Sealer::new(out, &self.recipients, self.compression)?;
             let mut sum = Sum::default();
             write(&mut |line| {
                 let line = format!("{line}\n");

@@ -82,5 +82,6 @@ fn open_one(config: &Config, name: &str, state: &Path, world: &Arc<dyn World>) -
         Box::new(move || Secrets::open(&state, world.clone())?.resolve(&reference))
     });
     let target = Box::new(logged::Logged::new(target));
-    Ok(copies::Copies::new(target, &config.store.id, config.mirror.recipients.clone(), identity))
+    let mirror = &config.mirror;
+    Ok(copies::Copies::new(target, &config.store.id, mirror.recipients.clone(), mirror.compression, identity))
 }

@@ -1,34 +1,77 @@
 //! The seal of an object: a zstd frame with checksum, inside an age file where there are recipients, so that stock `zstd`
 //! and `age` open it without relevo. Streams; must never hold a whole copy in memory.
+//!
+//! A first full copy takes as long as its slowest part: hashing long streams and packing them is left to other cores.
 
 use std::io::{self, BufReader, Read, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
+use zstd::stream::raw::CParameter;
 
 use crate::error::{Failure, Result};
 use crate::model::{Hash, Sized};
 use crate::text;
+use crate::world::cpu_count;
 
-/// The level with the best bytes per second for pages of a database.
-const LEVEL: i32 = 3;
+/// A frame that is not packed is one of the level that finds nothing and takes no time: still a frame, with its checksum.
+const UNPACKED: i32 = -131_072;
+/// Threads that pack, and the piece each one takes: together they hold less than 40 MiB.
+const PACKERS: usize = 4;
+const PIECE: u32 = 2 << 20;
+
+/// From so many bytes on a stream is hashed by a thread of its own, which gets blocks of this size and at most this many in advance.
+const LONG: u64 = 4 << 20;
+const BLOCK: usize = 512 * 1024;
+const AHEAD: usize = 4;
 
 /// Counts and hashes what passes.
 #[derive(Default)]
 pub(super) struct Tally {
-    hasher: blake3::Hasher,
     pub(super) bytes: u64,
+    hasher: blake3::Hasher,
+    gathered: Vec<u8>,
+    thread: Option<(SyncSender<Vec<u8>>, JoinHandle<blake3::Hasher>)>,
 }
 
 impl Tally {
     pub(super) fn add(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
         self.bytes += bytes.len() as u64;
+        if self.bytes < LONG {
+            self.hasher.update(bytes);
+            return;
+        }
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= BLOCK {
+            let full = std::mem::replace(&mut self.gathered, Vec::with_capacity(2 * BLOCK));
+            let (blocks, _) = self.thread.get_or_insert_with(|| hash_aside(std::mem::take(&mut self.hasher)));
+            let _ = blocks.send(full); // refused only by a thread that panicked: whoever asks for the hash gets to know
+        }
     }
 
-    pub(super) fn sized(&self) -> Sized {
+    /// What has passed so far.
+    pub(super) fn sized(&mut self) -> Sized {
+        if let Some((blocks, thread)) = self.thread.take() {
+            drop(blocks);
+            self.hasher = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+        self.hasher.update(&self.gathered);
+        self.gathered.clear();
         Sized { bytes: self.bytes, hash: Hash(*self.hasher.finalize().as_bytes()) }
     }
+}
+
+fn hash_aside(mut hasher: blake3::Hasher) -> (SyncSender<Vec<u8>>, JoinHandle<blake3::Hasher>) {
+    let (send, blocks) = sync_channel::<Vec<u8>>(AHEAD);
+    let thread = std::thread::spawn(move || {
+        for block in blocks {
+            hasher.update(&block);
+        }
+        hasher
+    });
+    (send, thread)
 }
 
 struct Counted<'a> {
@@ -76,8 +119,8 @@ pub struct Sealer<'a> {
 }
 
 impl<'a> Sealer<'a> {
-    /// Stored bytes go to `out`, sealed for `recipients` ("age1…"); without any they are only compressed.
-    pub fn new(out: &'a mut dyn Write, recipients: &[String]) -> Result<Sealer<'a>> {
+    /// Stored bytes go to `out`, packed at a level of zstd (0: not at all) and sealed for `recipients` ("age1…"), where there are any.
+    pub fn new(out: &'a mut dyn Write, recipients: &[String], level: u8) -> Result<Sealer<'a>> {
         let counted = Counted { out, tally: Tally::default() };
         let outer = if recipients.is_empty() {
             Outer::Plain(counted)
@@ -86,13 +129,19 @@ impl<'a> Sealer<'a> {
             let encryptor = Encryptor::with_recipients(recipients.iter().map(|r| r as &dyn age::Recipient)).map_err(sealing)?;
             Outer::Age(encryptor.wrap_output(counted).map_err(sealing)?)
         };
-        let mut frame = zstd::stream::write::Encoder::new(outer, LEVEL).map_err(sealing)?;
+        let packs = if level == 0 { UNPACKED } else { i32::from(level) };
+        let mut frame = zstd::stream::write::Encoder::new(outer, packs).map_err(sealing)?;
         frame.include_checksum(true).map_err(sealing)?;
+        let packers = cpu_count().min(PACKERS) as u32;
+        if level > 0 && packers > 1 {
+            frame.set_parameter(CParameter::NbWorkers(packers)).map_err(sealing)?;
+            frame.set_parameter(CParameter::JobSize(PIECE)).map_err(sealing)?;
+        }
         Ok(Sealer { frame, raw: Tally::default() })
     }
 
     /// Ends the object: length and hash of the raw and of the stored bytes.
-    pub fn finish(self) -> Result<(Sized, Sized)> {
+    pub fn finish(mut self) -> Result<(Sized, Sized)> {
         let mut counted = match self.frame.finish().map_err(sealing)? {
             Outer::Plain(counted) => counted,
             Outer::Age(stream) => stream.finish().map_err(sealing)?,

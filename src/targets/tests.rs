@@ -20,13 +20,13 @@ fn directory(path: &Path) -> Directory {
 }
 
 fn plain(path: &Path) -> Copies {
-    Copies::new(Box::new(directory(path)), "s1", Vec::new(), None)
+    Copies::new(Box::new(directory(path)), "s1", Vec::new(), 3, None)
 }
 
 fn sealed(path: &Path, key: &age::x25519::Identity, opens: bool) -> Copies {
     let secret = key.to_string().expose_secret().to_owned();
     let identity = opens.then(|| -> Identity { Box::new(move || Ok(secret.clone())) });
-    Copies::new(Box::new(directory(path)), "s1", vec![key.to_public().to_string()], identity)
+    Copies::new(Box::new(directory(path)), "s1", vec![key.to_public().to_string()], 3, identity)
 }
 
 fn position(sequence: u64) -> Position {
@@ -107,6 +107,34 @@ fn a_plain_copy_comes_back_and_stock_zstd_opens_it() {
     assert_eq!(listed.hash, Hash::of(&manifest));
 }
 
+/// Long enough for the threads that hash and pack it.
+#[test]
+fn a_long_copy_comes_back_packed_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes: Vec<u8> = (0..40).flat_map(content).flat_map(|byte| [b'a' + byte % 16]).collect();
+    let mut sizes = Vec::new();
+    for level in [0, 1, 3, 9] {
+        let copies = Copies::new(Box::new(directory(dir.path())), "s1", Vec::new(), level, None);
+        let listed = put_full(&copies, u64::from(level) + 1, &bytes);
+        let path = dir.path().join(&listed.manifest.object);
+        let stored = fs::read(&path).unwrap();
+        assert_eq!(listed.manifest.raw.hash, Hash::of(&bytes));
+        assert_eq!((listed.manifest.stored.bytes, listed.manifest.stored.hash), (stored.len() as u64, Hash::of(&stored)));
+        assert_eq!(zstd::decode_all(&stored[..]).unwrap(), bytes, "one standard frame");
+        assert!(read(&copies, &listed) == bytes, "level {level}");
+        sizes.push(stored.len());
+        for at in [stored.len() / 2, stored.len() - 1] {
+            let mut changed = stored.clone();
+            changed[at] ^= 1;
+            fs::write(&path, &changed).unwrap();
+            assert_eq!(verify_kind(&copies, &listed), "copy_damaged");
+        }
+        fs::write(&path, &stored[..stored.len() - 1]).unwrap();
+        assert_eq!(verify_kind(&copies, &listed), "copy_truncated");
+    }
+    assert!(sizes[0] >= bytes.len() && sizes[2] < bytes.len() * 6 / 10, "{sizes:?} of {}", bytes.len());
+}
+
 #[test]
 fn a_sealed_copy_comes_back_and_stock_age_opens_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -126,7 +154,7 @@ fn a_sealed_copy_comes_back_and_stock_age_opens_it() {
 
 #[test]
 fn a_wrong_recipient_is_an_invalid_configuration() {
-    let failure = seal::Sealer::new(&mut Vec::new(), &["age1nope".to_owned()]).err().unwrap();
+    let failure = seal::Sealer::new(&mut Vec::new(), &["age1nope".to_owned()], 3).err().unwrap();
     assert_eq!((failure.kind.as_str(), failure.exit.code()), ("recipient_invalid", 3));
 }
 
@@ -196,7 +224,7 @@ fn swapped_contents_and_manifests_of_others_are_found() {
     assert_eq!(copies.list().unwrap().damaged[0].name, "e000001-s00000003-full");
     fs::create_dir(path("s2")).unwrap();
     fs::copy(path("s1/e000001-s00000001-full.json"), path("s2/e000001-s00000001-full.json")).unwrap();
-    let other = Copies::new(Box::new(directory(dir.path())), "s2", Vec::new(), None);
+    let other = Copies::new(Box::new(directory(dir.path())), "s2", Vec::new(), 3, None);
     assert_eq!((other.list().unwrap().copies.len(), other.list().unwrap().damaged.len()), (0, 1));
 }
 

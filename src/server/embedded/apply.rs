@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::model::{CopyKind, CopyToApply, DatabaseState, Epoch, Position, Side};
 use crate::progress::{Progress, Watch};
 use crate::text;
 use crate::text::Text;
-use crate::world::{Label, World, read_if_there};
+use crate::world::{Label, World, read_if_there, write_out};
 
 use super::copy::{HEAD, MAGIC};
 use super::pages::{self, BLOCK, PageTable, hash_page};
@@ -22,6 +23,9 @@ use super::{connection, header, record};
 
 /// standby.json cannot be believed.
 const UNKNOWN: &str = "standby_unknown";
+
+/// Blocks of a full copy that are read before they are written.
+const AHEAD: usize = 4;
 
 /// standby.json.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -182,23 +186,7 @@ impl Place<'_> {
         let failed = |e: &std::io::Error| self.failed(new, e);
         let file = File::options().read(true).write(true).create(true).truncate(true).open(new).map_err(|e| failed(&e))?;
         watch.report(Progress::Begin(text!("aplicando copia completa", "applying a full copy"), copy.bytes));
-        let (mut block, mut at) = (vec![0; BLOCK], 0);
-        loop {
-            watch.check()?;
-            let read = fill(content, &mut block).map_err(|e| unreadable(copy, &e))?;
-            if read == 0 {
-                break;
-            }
-            if at == 0 {
-                if read < header::HEADER || header::page_size(&block).is_none() {
-                    return Err(wrong("copy_damaged", copy, text!("no contiene una base", "it holds no database")));
-                }
-                block[header::AT..header::AT + 2].fill(header::STANDBY);
-            }
-            self.world.write_at(Label::StandbyPages, &file, &block[..read], at).map_err(|e| failed(&e))?;
-            at += read as u64;
-            watch.report(Progress::Advance(read as u64));
-        }
+        let at = self.write_all(&file, copy, content, watch, failed)?;
         watch.report(Progress::End);
         if at != copy.bytes {
             return Err(wrong(
@@ -207,9 +195,15 @@ impl Place<'_> {
                 text!("tiene {at} bytes y debía tener {}", "it has {at} bytes and should have {}", copy.bytes),
             ));
         }
-        self.world.sync(Label::StandbyPages, &file).map_err(|e| failed(&e))?;
+        // While the disk writes, the processor reads and compares what it was given.
+        let (synced, hashed) = std::thread::scope(|scope| {
+            let syncing = scope.spawn(|| self.world.sync(Label::StandbyPages, &file));
+            let hashed = pages::hash_file(new, watch);
+            (syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), hashed)
+        });
+        synced.map_err(|e| failed(&e))?;
         drop(file);
-        let (table, root) = pages::hash_file(new, watch)?;
+        let (table, root) = hashed?;
         if root != copy.to.root {
             return Err(wrong(
                 "copy_damaged",
@@ -218,6 +212,51 @@ impl Place<'_> {
             ));
         }
         Ok(table)
+    }
+
+    /// Writes a full copy's content by a thread of its own while this one reads and opens what follows. Returns its length.
+    fn write_all(
+        &self,
+        file: &File,
+        copy: &CopyToApply,
+        content: &mut dyn Read,
+        watch: &Watch,
+        failed: impl Fn(&std::io::Error) -> Failure,
+    ) -> Result<u64> {
+        std::thread::scope(|scope| {
+            let (send, blocks) = sync_channel::<(Vec<u8>, u64)>(AHEAD);
+            let writer = scope.spawn(move || {
+                blocks.into_iter().try_for_each(|(block, at)| {
+                    self.world.write_at(Label::StandbyPages, file, &block, at)?;
+                    write_out(file, at, block.len() as u64);
+                    Ok(())
+                })
+            });
+            let mut at = 0;
+            loop {
+                watch.check()?;
+                let mut block = vec![0; BLOCK];
+                let read = fill(content, &mut block).map_err(|e| unreadable(copy, &e))?;
+                if read == 0 {
+                    break;
+                }
+                if at == 0 {
+                    if read < header::HEADER || header::page_size(&block).is_none() {
+                        return Err(wrong("copy_damaged", copy, text!("no contiene una base", "it holds no database")));
+                    }
+                    block[header::AT..header::AT + 2].fill(header::STANDBY);
+                }
+                block.truncate(read);
+                if send.send((block, at)).is_err() {
+                    break; // the writer says why
+                }
+                at += read as u64;
+                watch.report(Progress::Advance(read as u64));
+            }
+            drop(send);
+            let written: std::io::Result<()> = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            written.map(|()| at).map_err(|e| failed(&e))
+        })
     }
 
     fn increment(

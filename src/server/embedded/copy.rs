@@ -4,6 +4,7 @@
 //! page bytes); all little endian.
 
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::error::{Failure, Result};
 use crate::model::{Change, CopyKind, EpochRecord, Position, Scanned};
@@ -12,13 +13,16 @@ use crate::server::port::Part;
 use crate::text;
 use crate::world::World;
 
-use super::pages::{self, BLOCK, PageTable, hash_page};
-use super::snapshot::Snapshot;
+use super::pages::{self, BLOCK, PageHash, PageTable, hash_pages};
+use super::snapshot::{Pages, Snapshot};
 
 /// First bytes of a raw increment.
 pub const MAGIC: &[u8; 8] = b"RLVPAGE1";
 /// Bytes before the first page of a raw increment.
 pub const HEAD: usize = 20;
+
+/// Blocks that are read before they are taken.
+const AHEAD: usize = 4;
 
 /// Where a scan's sink takes its parts.
 pub type Sink<'a> = &'a mut dyn FnMut(Part<'_>) -> Result<bool>;
@@ -76,21 +80,40 @@ fn full(snapshot: &Snapshot, sink: Sink, watch: &Watch) -> Result<Option<(Change
     if !sink(Part::Change(&change))? {
         return Ok(None);
     }
-    let per_block = (BLOCK as u32 / snapshot.page_size).max(1);
     let mut table = PageTable { page_size: snapshot.page_size, hashes: Vec::with_capacity(snapshot.page_count as usize) };
-    let (mut buffer, mut first) = (Vec::new(), 1);
     watch.report(Progress::Begin(text!("copia completa", "full copy"), change.bytes));
-    while first <= snapshot.page_count {
-        watch.check()?;
-        let count = per_block.min(snapshot.page_count + 1 - first);
-        snapshot.read_pages(first, count, &mut buffer)?;
-        table.hashes.extend(buffer.chunks_exact(snapshot.page_size as usize).map(hash_page));
-        sink(Part::Bytes(&buffer))?;
-        watch.report(Progress::Advance(buffer.len() as u64));
-        first += count;
-    }
+    let pages: &Pages = snapshot;
+    // Read and hashed by a thread of its own while this one packs and writes what came before.
+    std::thread::scope(|scope| {
+        let (send, blocks) = sync_channel(AHEAD);
+        let reader = scope.spawn(move || read_all(pages, &send));
+        for (block, hashes) in blocks {
+            watch.check()?;
+            table.hashes.extend(hashes);
+            sink(Part::Bytes(&block))?;
+            watch.report(Progress::Advance(block.len() as u64));
+        }
+        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
     watch.report(Progress::End);
     Ok(Some((change, table)))
+}
+
+/// Blocks of pages and the hashes of these, in order, until all are read or nobody takes them any more.
+fn read_all(pages: &Pages, send: &SyncSender<(Vec<u8>, Vec<PageHash>)>) -> Result<()> {
+    let per_block = (BLOCK as u32 / pages.page_size).max(1);
+    let mut first = 1;
+    while first <= pages.page_count {
+        let count = per_block.min(pages.page_count + 1 - first);
+        let mut block = Vec::new();
+        pages.read_pages(first, count, &mut block)?;
+        let hashes = hash_pages(pages.page_size, &block);
+        if send.send((block, hashes)).is_err() {
+            break;
+        }
+        first += count;
+    }
+    Ok(())
 }
 
 fn increment(snapshot: &Snapshot, changed: &[u32], sink: Sink, watch: &Watch) -> Result<Option<Change>> {
