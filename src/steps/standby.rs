@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::error::{Exit, Failure, Result};
 use crate::facts;
 use crate::model::kept;
-use crate::model::{CopyKind, CopyToApply, DatabaseState, Listed, Look, Manifest, Position, Role, Side};
+use crate::model::{CopyKind, CopyToApply, DatabaseState, EpochRecord, Listed, Look, Manifest, Position, Role, Side};
 use crate::plan::chain::{Chain, chain};
 use crate::plan::promote::Reach;
 use crate::progress::Watch;
@@ -216,7 +216,15 @@ pub fn verify(cx: &Context) -> Result<Value> {
 
 /// The database that the last restore closed, and that no copy has replaced yet, is the newest that the backup has: it counts as a
 /// standby where it is.
-pub(super) fn as_standby(store: &Store, look: Look, watch: &Watch) -> Result<Look> {
+pub(super) fn as_standby(store: &Store, mut look: Look, watch: &Watch) -> Result<Look> {
+    // A new disk knows of no database: what main says, or what this machine has seen, keeps another shop's copies away.
+    if look.record.as_ref().is_none_or(|record| record.database.is_none()) {
+        let seen = [facts::seen(store.main.as_ref()).record, store.remembered()?];
+        if let Some(database) = seen.into_iter().flatten().find_map(|record| record.database) {
+            look.record =
+                Some(EpochRecord { database: Some(database), ..look.record.unwrap_or_else(|| EpochRecord::first(None)) });
+        }
+    }
     Ok(match store.backup.detached(watch)? {
         Some(position) => Look { state: DatabaseState::Standby, position: Some(position), ..look },
         None => look,

@@ -227,3 +227,20 @@ fn a_spoiled_copy_keeps_no_other_from_the_second_target() {
     assert_eq!(there, [2, 3]);
     assert_eq!(shop.status("caja")["backup"]["position"]["sequence"], 3);
 }
+
+/// Another shop with the same id put its copies into our folder, newer than ours: a caja with a new disk takes none of them, as long as
+/// anybody in sight knows which database ours is.
+#[test]
+fn a_newer_copy_of_another_database_is_not_taken_by_a_new_disk() {
+    let (shop, other) = (pending(false), pending_with(false, 3));
+    other.main_on();
+    other.json("main", &["mirror", "--full"]).expect(0);
+    for ending in [".json", ".zst"] {
+        let theirs = object(&other, 5, ending);
+        std::fs::copy(&theirs, shop.path("caja", "copias/0142").join(theirs.file_name().unwrap())).unwrap();
+    }
+    shop.main_on();
+    assert_eq!(reached(&opened(&shop, "caja")).0, Some(4));
+    shop.json("caja", &["mirror"]).expect(0);
+    assert_eq!(shop.status("caja")["backup"]["position"]["sequence"], 4);
+}
