@@ -244,3 +244,32 @@ fn a_newer_copy_of_another_database_is_not_taken_by_a_new_disk() {
     shop.json("caja", &["mirror"]).expect(0);
     assert_eq!(shop.status("caja")["backup"]["position"]["sequence"], 4);
 }
+
+/// The content of an increment is proved before its first page is written: a standby that could not be built again stays whole.
+#[test]
+fn a_spoiled_increment_writes_nothing_into_the_standby() {
+    let shop = Shop::new();
+    for _ in 0..2 {
+        shop.json("main", &["mirror"]).expect(0);
+        shop.sell("main", "CAJA2", 2);
+    }
+    let lock = relevo::world::real().try_lock(&shop.path("caja", "instance/apply.lock")).unwrap().unwrap();
+    shop.json("main", &["mirror"]).expect(10); // the copy is made, and nobody may apply it
+    drop(lock);
+    for (sequence, ending) in [(1, ".json"), (1, ".zst"), (2, ".json"), (2, ".zst")] {
+        std::fs::remove_file(object(&shop, sequence, ending)).unwrap();
+    }
+    let path = object(&shop, 3, ".zst");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let failed = shop.json("caja", &["mirror"]).expect(1);
+    assert_eq!(failed.kind(), "copy_damaged", "{}", failed.out);
+    let standby = std::fs::read_to_string(shop.path("caja", "instance/standby.json")).unwrap();
+    assert!(standby.contains("\"applying\":null"), "{standby}");
+    shop.set_pin("caja", "4321");
+    shop.main_off();
+    let done = shop.with_pin("caja", "4321", &["promote", "--accept-loss", "--reason", "copia dañada"]).expect(0).json();
+    assert_eq!(done["position"]["sequence"], 2, "{done}");
+}
