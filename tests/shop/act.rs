@@ -117,6 +117,9 @@ impl Yard {
                 Prey::Launch | Prey::Both => job.killed = true,
             }
             self.disturbances += 1;
+            if prey == Prey::Launch {
+                self.known.two_windows.insert(till);
+            }
             if prey != Prey::Program {
                 processes::signal("KILL", &[launch]);
             }

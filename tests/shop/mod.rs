@@ -40,6 +40,17 @@ struct Broken {
     actions: PathBuf,
 }
 
+impl Broken {
+    fn show(&self) {
+        let Broken { seed, findings, trace, shop, actions } = self;
+        println!("\n=== seed {seed} is broken; its shop is kept in {}\n{}", shop.display(), trace.join("\n"));
+        println!("found:\n- {}", findings.join("\n- "));
+        let command = "cargo test --test main -- shop::the_shop --nocapture";
+        println!("again: RELEVO_SHOP_SEED={seed} RELEVO_SHOP_REPEAT=20 {command}");
+        println!("or: RELEVO_SHOP_SEED={seed} RELEVO_SHOP_REPEAT=20 RELEVO_SHOP_TRACE={} {command}", actions.display());
+    }
+}
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
@@ -110,7 +121,11 @@ fn the_shop_recovers_and_loses_nothing() {
                         return;
                     }
                     let seed = from + index % seeds;
+                    if index % 50 == 49 {
+                        println!("random shop: {} days, {} s", index + 1, began.elapsed().as_secs());
+                    }
                     if let Err(why) = play(seed, &rounds_of(seed), &counts) {
+                        why.show();
                         broken.lock().unwrap().push(why);
                         // A few show more than one; all of a thousand show nothing more.
                         stop.store(broken.lock().unwrap().len() >= 3, Ordering::SeqCst);
@@ -122,15 +137,6 @@ fn the_shop_recovers_and_loses_nothing() {
     let (counts, broken) = (counts.into_inner().unwrap(), broken.into_inner().unwrap());
     let shown: Vec<String> = counts.0.iter().map(|(what, times)| format!("{times} {what}")).collect();
     println!("random shop, seeds {from} to {}, {} s: {}", from + seeds - 1, began.elapsed().as_secs(), shown.join(", "));
-    for Broken { seed, findings, trace, shop, actions } in &broken {
-        println!("\n=== seed {seed} is broken; its shop is kept in {}\n{}", shop.display(), trace.join("\n"));
-        println!("found:\n- {}", findings.join("\n- "));
-        println!(
-            "again: RELEVO_SHOP_SEED={seed} RELEVO_SHOP_REPEAT=20 cargo test --test main -- shop::the_shop --nocapture\n\
-             or just these actions: RELEVO_SHOP_SEED={seed} RELEVO_SHOP_TRACE={} RELEVO_SHOP_REPEAT=20 cargo test --test main -- shop::the_shop --nocapture",
-            actions.display()
-        );
-    }
     assert!(broken.is_empty(), "{} of the seeds are broken, see above", broken.len());
     if only.is_none() && seeds >= SEEDS {
         assert!(counts.missing().is_empty(), "these never happened, so the shop proves nothing of them: {:?}", counts.missing());

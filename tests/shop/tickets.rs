@@ -31,6 +31,8 @@ pub struct Known {
     kept: BTreeMap<String, BTreeSet<Key>>,
     /// How often main's disk was lost; what was on it may only be named by the gap report.
     lost_disks: usize,
+    /// Tills whose launch was killed while its program sold on.
+    pub two_windows: BTreeSet<Machine>,
     /// Tills whose notes could not be read when the gap was reported.
     pub unread: BTreeSet<String>,
 }
@@ -77,9 +79,9 @@ impl Yard {
                 if !folios.insert(*folio) {
                     self.broken(format!("I3: folio {folio} was acknowledged twice (again by {name} in epoch {epoch})"));
                 }
-                // Two windows of one till (its launch was killed) note side by side; each by itself never goes back.
-                if *epoch < last && self.known.lost_disks == 0 && index >= counted {
-                    self.note(format!("  {name} noted epoch {epoch} after {last}"));
+                // Two windows of one till (the launch of the first was killed) note side by side; each by itself never goes back.
+                if *epoch < last && index >= counted && !self.known.two_windows.contains(&till) {
+                    self.broken(format!("I1: {name} sold in epoch {epoch} after it had sold in {last}"));
                 }
                 last = last.max(*epoch);
                 let closed =
