@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Exit, Failure, Result, Retry};
 use crate::journal::days::Days;
 use crate::journal::event::{Event, RunHead};
 use crate::journal::log::Log;
@@ -323,9 +323,19 @@ fn link(chain: Hash, body: &str) -> Hash {
 
 /// Without a journal there is no effect: the run stops here.
 fn broken(path: &Path, error: &rusqlite::Error) -> Failure {
-    match quarantine::is_damage(path, error) {
-        true => quarantine::damaged(path, &error.to_string()),
-        false => no_journal(path, &error.to_string()),
+    if quarantine::is_damage(path, error) {
+        return quarantine::damaged(path, &error.to_string());
+    }
+    let failure = no_journal(path, &error.to_string());
+    match error.sqlite_error_code() {
+        // Not the disk: another process of this machine stopped in the middle of a commit.
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            failure.ending(Exit::Interrupted).retry(Retry::Temporary).hint(text!(
+                "otro proceso de relevo no responde en este equipo: espere a que termine o ciérrelo, y repita",
+                "another process of relevo hangs on this machine: wait until it ends or close it, then repeat"
+            ))
+        }
+        _ => failure,
     }
 }
 
@@ -361,6 +371,16 @@ fn quarantined(run: RunId, index: usize, cause: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by the random shop: a verb that hung in the middle of a commit made the others speak of a full disk.
+    #[test]
+    fn a_journal_that_another_process_keeps_is_no_full_disk() {
+        let of = |code| broken(Path::new("journal.db"), &rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        let (busy, full) = (of(rusqlite::ffi::SQLITE_BUSY), of(rusqlite::ffi::SQLITE_FULL));
+        assert_eq!((busy.exit, busy.kind.as_str(), busy.retry), (Exit::Interrupted, "journal", Retry::Temporary));
+        assert_eq!((full.exit, full.kind.as_str()), (Exit::Failed, "journal"));
+        assert_ne!(busy.hint, full.hint);
+    }
 
     #[test]
     fn many_first_verbs_at_once() {

@@ -58,7 +58,7 @@ impl Yard {
             (_, 4, "main_is_back") => again,
             (_, 4, "loss_not_accepted") => Next::Do(CAJA, Verb::AcceptLoss),
             // "another run is at work: wait until it ends, then repeat"
-            (_, 10, "busy" | "run_is_running") => {
+            (_, 10, "busy" | "run_is_running" | "journal") => {
                 std::thread::sleep(Duration::from_millis(200));
                 again
             }

@@ -67,6 +67,8 @@ impl Rules<'_> {
         // Whoever waits for a lock that another one holds.
         match (code, kind) {
             (10, "busy" | "run_is_running") => return self.disturbed,
+            // Somebody stands still in the middle of a commit.
+            (10, "journal") => return self.disturbed,
             (10, "role_change_open") => return self.announced(),
             // We killed SvrPdv while it was being started, or a restore closed it.
             (1, "program_ended") => return self.disturbed,
