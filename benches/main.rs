@@ -12,6 +12,7 @@ mod peers;
 mod promote;
 mod replay;
 mod report;
+mod scale;
 mod seed;
 mod shop;
 mod size;
@@ -39,8 +40,11 @@ const BENCHES: [(&str, Bench); 8] = [
     ("size", size::bench),
 ];
 
+/// Memory and operations at the limits: bounds, not ratios, so it stands alone and `all` does not include it.
+const SCALE: &str = "scale";
+
 const USAGE: &str = "usage: cargo bench --bench main -- NAME… [--size MIB] [--reps N] [--dir DIR]
-NAME is all, mirror, seed, failback, promote, launch, step, replay or size.
+NAME is all, mirror, seed, failback, promote, launch, step, replay or size; scale, alone, takes long and 25 GiB (docs/scale.md).
 --size: MiB of the database (RELEVO_BENCH_MIB; default 1024). --reps: repetitions (RELEVO_BENCH_REPS; each has its own default).
 --dir: where the data lies while it runs (default: below target/; the disk is part of what is measured).";
 
@@ -102,13 +106,16 @@ fn run(words: &[String]) -> Result<()> {
             "--size" | "--reps" | "--dir" => {
                 given.insert(word.as_str(), words.next().ok_or(USAGE)?.clone());
             }
-            name if name == "all" || BENCHES.iter().any(|(known, _)| *known == name) => names.push(name.to_owned()),
+            name if name == "all" || name == SCALE || BENCHES.iter().any(|(known, _)| *known == name) => {
+                names.push(name.to_owned())
+            }
             _ => return Err(USAGE.into()),
         }
     }
     if names.is_empty() {
         return Err(USAGE.into());
     }
+    let scales = names.iter().any(|name| name == SCALE);
     let setting = |option: &str, variable: &str| given.get(option).cloned().or_else(|| std::env::var(variable).ok());
     let number = |text: Option<String>| text.map(|text| text.parse::<u64>().map_err(|_| USAGE)).transpose();
     let above = given.get("--dir").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned(), PathBuf::from);
@@ -116,10 +123,13 @@ fn run(words: &[String]) -> Result<()> {
     let dir = tempfile::Builder::new().prefix("relevo-bench-").tempdir_in(above)?;
     let options = Options {
         names,
-        mib: number(setting("--size", "RELEVO_BENCH_MIB"))?.unwrap_or(1024),
+        mib: number(setting("--size", "RELEVO_BENCH_MIB"))?.unwrap_or(if scales { 4096 } else { 1024 }),
         reps: number(setting("--reps", "RELEVO_BENCH_REPS"))?.map(|reps| reps as usize),
         dir: dir.path().canonicalize()?,
     };
+    if scales {
+        return scale::bench(&options);
+    }
     let mut report = Report::begin(options.mib);
     for (name, bench) in BENCHES {
         if options.names.iter().any(|wanted| wanted == name || wanted == "all") {

@@ -128,6 +128,9 @@ pub fn main() -> u8 {
     }
     let session = Session { dir: arguments.store, output, world, stop, pin_fd: arguments.pin_fd };
     let code = run(&session, &arguments.verb);
+    if let Some(kib) = world::peak_memory() {
+        tracing::info!(kib, "peak memory");
+    }
     if world::own_console() {
         // A double-clicked icon: the window would vanish with its words.
         output.wait_for_key();

@@ -77,6 +77,12 @@ pub fn cpu_count() -> usize {
     std::thread::available_parallelism().map_or(1, |count| count.get())
 }
 
+/// The most memory that this process ever had at once, in KiB; `None` where the system does not tell (only Linux does, as a file).
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +110,7 @@ mod tests {
         assert!(!is_network_path(&path));
         assert!(!host_name().is_empty() && !host_name().contains('.'));
         assert!(cpu_count() >= 1);
+        assert!(peak_memory().is_none_or(|kib| (500..10_000_000).contains(&kib)));
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub use files::{is_locked, open_shared, read_exact_at, read_if_there, write_out,
 pub use interrupt::on_interrupt;
 pub use label::Label;
 pub use machine::{
-    cpu_count, free_space, host_name, inherited_fd, is_administrator, is_network_path, own_console, protect, show_window,
-    system_lang, unprotect,
+    cpu_count, free_space, host_name, inherited_fd, is_administrator, is_network_path, own_console, peak_memory, protect,
+    show_window, system_lang, unprotect,
 };
 pub use os::Os;
 
