@@ -1,6 +1,7 @@
 //! The tail of an old main: every ticket that the holder's database does not have, as JSON lines, and the whole old database as a
 //! verified copy. Both go on the targets as a copy of kind *tail* that retention never removes; `orphans` reads them from there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use serde_json::{Value, json};
@@ -131,7 +132,7 @@ fn orphans(store: &Store, main: &dyn DatabaseServer, holder: &dyn DatabaseServer
 fn gap(store: &Store, holder: &dyn DatabaseServer) -> Result<Report> {
     let (known, orphans) = (Spool::new(&store.state)?, Spool::new(&store.state)?);
     promote::each_acknowledged(store, &mut |ticket| known.add(0, 0, &ticket))?;
-    let (mut tills, mut folios) = (std::collections::BTreeSet::new(), None);
+    let (mut tills, mut folios) = (BTreeSet::new(), None);
     missing(holder, &mut |each| known.by_folio(0, each), &mut |ticket| {
         let folio = ticket.key.folio;
         folios = Some(folios.map_or((folio, folio), |(from, _)| (from, folio)));
@@ -268,19 +269,21 @@ fn put_whole(
 pub fn list(store: &Store) -> Result<(Vec<Tail>, Spool)> {
     let (mut tails, spool): (Vec<Tail>, _) = (Vec::new(), Spool::new(&store.state)?);
     let (mut read, mut trouble) = (0, None);
-    let mut whole = std::collections::BTreeSet::new();
+    let (mut whole, mut known_at) = (BTreeSet::new(), BTreeMap::new());
     for (target, copies) in (0..).zip(&store.copies) {
-        let names = match copies.line_names() {
-            Ok(names) => names,
+        let names = match copies.tail_names() {
+            Ok((names, bases)) => {
+                whole.extend(bases);
+                names
+            }
             Err(failure) => {
                 trouble = trouble.or(Some(failure));
                 continue;
             }
         };
         read += 1;
-        whole.extend(copies.whole_tails().unwrap_or_default());
         for name in names {
-            let known = tails.iter().position(|tail| tail.name == name);
+            let known = known_at.get(&name).copied();
             let part = u32::try_from(known.unwrap_or(tails.len())).unwrap_or(u32::MAX);
             let mut head = None;
             let lines = copies.read_lines(&name, &mut |line| {
@@ -312,13 +315,14 @@ pub fn list(store: &Store) -> Result<(Vec<Tail>, Spool)> {
                     known.orphans = orphans;
                 }
                 None => {
+                    known_at.insert(name.clone(), tails.len());
                     tails.push(Tail { epoch: epoch_of(&name), name, orphans, gap });
                 }
             }
         }
     }
     for name in whole {
-        if !tails.iter().any(|tail| tail.name == name) {
+        if !known_at.contains_key(&name) {
             let gap = Some(text!(
                 "{name}: falta su lista de ventas; la base completa del antiguo principal está en esa copia (relevo target get)",
                 "{name}: its list of sales is missing; the old main's whole database is in that copy (relevo target get)"

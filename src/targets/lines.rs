@@ -139,17 +139,15 @@ impl Copies {
         })
     }
 
-    /// Names that have a side object (a tail, or a gap that has no content), sorted.
-    pub fn line_names(&self) -> Result<Vec<String>> {
+    /// Names that have a side object (a tail, or a gap that has no content), and tails whose whole database lies here, be it damaged;
+    /// both sorted, from one listing.
+    pub fn tail_names(&self) -> Result<(Vec<String>, Vec<String>)> {
         let objects = self.target.list(&format!("{}/", self.store))?;
-        Ok(self.lines_among(objects.iter().map(|object| object.name.as_str())))
-    }
-
-    /// Tails whose whole database lies here, be it damaged.
-    pub fn whole_tails(&self) -> Result<Vec<String>> {
-        let objects = self.target.list(&format!("{}/", self.store))?;
+        let lists = self.lines_among(objects.iter().map(|object| object.name.as_str()));
         let name = |part: &str| part.strip_suffix(".json").filter(|name| name.ends_with("-tail")).map(str::to_owned);
-        Ok(objects.iter().filter_map(|object| self.own_part(&object.name).and_then(name)).collect())
+        let mut whole: Vec<String> = objects.iter().filter_map(|object| self.own_part(&object.name).and_then(name)).collect();
+        whole.sort();
+        Ok((lists, whole))
     }
 
     /// Of these objects, the copies whose side object is among them; sorted.
