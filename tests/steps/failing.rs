@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::harness::{Ran, bare, ran};
 use crate::scenarios::{Point, SCENARIOS, Scenario, Stage, each};
 
+const KINDS: [&str; 3] = ["eio", "enospc", "eacces"];
+
 /// Commits of the journal fail all alike: of those of one scenario, every so many-th is enough.
 const JOURNAL_STEP: usize = 4;
 
@@ -98,13 +100,16 @@ pub fn ends_well(stage: &Stage, ended: Ended, name: &str) {
 
 #[test]
 fn failing_at_every_point() {
+    let seed = seed();
+    println!("RELEVO_FAULTS_SEED={seed} (RELEVO_FAULTS_ALL=1: every point with every kind of error)");
     let scenarios: Vec<&'static Scenario> = SCENARIOS.iter().collect();
-    let failed: BTreeSet<String> = each(&scenarios, |scenario| {
+    let failed: BTreeSet<(String, &str)> = each(&scenarios, |scenario| {
         let stage = Stage::new(scenario);
+        let chosen = chosen(&stage, seed);
         let mut ends = Vec::new();
-        for point in chosen(&stage) {
-            let order = point.failing("eio");
-            let name = format!("{}: {order}", scenario.name);
+        for (point, kind) in &chosen {
+            let order = point.failing(kind);
+            let name = format!("{}: {order} (RELEVO_FAULTS_SEED={seed})", scenario.name);
             stage.again();
             let ran = stage.play(&[("RELEVO_TEST_FAIL", order.as_str())]);
             let ended = judge(&stage, &ran, &name);
@@ -114,25 +119,41 @@ fn failing_at_every_point() {
         for wanted in [Ended::Unwound, Ended::Stuck, Ended::Stopped] {
             assert!(!scenario.resumes || ends.contains(&wanted), "{}: no point ended {wanted:?}: {ends:?}", scenario.name);
         }
-        stage.points.iter().map(|point| point.label.clone()).collect::<Vec<_>>()
+        chosen.into_iter().map(|(point, kind)| (point.label.clone(), kind)).collect::<Vec<_>>()
     })
     .into_iter()
     .flatten()
     .collect();
     let listed = ran(bare().arg("labels")).expect(0).out;
-    let missing: Vec<&str> = listed.lines().filter(|label| !failed.contains(*label)).collect();
-    assert!(missing.is_empty(), "nothing failed at these labels: {missing:?}");
+    let wanted = listed.lines().flat_map(|label| KINDS.map(|kind| (label.to_owned(), kind)));
+    let missing: Vec<_> = wanted.filter(|pair| !failed.contains(pair)).collect();
+    assert!(missing.is_empty(), "nothing failed so at these labels: {missing:?}");
 }
 
-/// Of a role change every point, of another verb the last of each kind.
-fn chosen(stage: &Stage) -> Vec<&Point> {
-    let same = |a: &Point, b: &Point| (&a.label, &a.moment) == (&b.label, &b.moment);
-    let last = |index: usize, point: &Point| !stage.points[index + 1..].iter().any(|later| same(later, point));
-    let wanted = |(index, point): &(usize, &Point)| match stage.scenario.resumes {
-        true => point.label != "journal.commit" || point.time % JOURNAL_STEP == 0,
-        false => last(*index, point),
-    };
-    stage.points.iter().enumerate().filter(wanted).map(|(_, point)| point).collect()
+fn seed() -> usize {
+    std::env::var("RELEVO_FAULTS_SEED").map_or(0, |words| words.parse().unwrap())
+}
+
+/// Of a role change every point, of another verb the last of each label before and after; the kinds of errors in turn, and each of them
+/// at each label. The seed turns them about.
+fn chosen(stage: &Stage, seed: usize) -> Vec<(&Point, &'static str)> {
+    if std::env::var_os("RELEVO_FAULTS_ALL").is_some() {
+        return stage.points.iter().flat_map(|point| KINDS.map(|kind| (point, kind))).collect();
+    }
+    let labels: BTreeSet<&str> = stage.points.iter().map(|point| point.label.as_str()).collect();
+    let mut chosen = Vec::new();
+    for (turn, label) in labels.into_iter().enumerate() {
+        let of_label = || stage.points.iter().filter(|point| point.label == label);
+        let last = |moment: &str| of_label().rev().find(|point| point.moment == moment);
+        let mut points: Vec<&Point> = ["before", "after"].into_iter().filter_map(last).collect();
+        if stage.scenario.resumes {
+            points = of_label().filter(|point| label != "journal.commit" || point.time % JOURNAL_STEP == 0).collect();
+        }
+        let again = (points.len() < KINDS.len()).then(|| points[0]);
+        let turned = points.into_iter().chain(again).enumerate();
+        chosen.extend(turned.map(|(index, point)| (point, KINDS[(turn + index + seed) % KINDS.len()])));
+    }
+    chosen
 }
 
 /// The deepest failure that is still taken back, and then a failure at every point of taking it back.
