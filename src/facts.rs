@@ -254,8 +254,13 @@ fn server(look: &Look) -> Value {
 
 /// Age of the last mirrored copy, and of the last verified one: the one that the standby holds, or that a trial restore proved.
 fn mirror(store: &Store, standby: Option<&Position>) -> Value {
-    let listed: Vec<Manifest> =
-        store.copies.iter().filter_map(|copies| copies.list().ok()).flat_map(|l| l.copies).map(|l| l.manifest).collect();
+    let listed: Vec<Manifest> = store
+        .copies
+        .iter()
+        .filter_map(|copies| copies.list_known(false).ok())
+        .flat_map(|l| l.copies)
+        .map(|l| l.manifest)
+        .collect();
     let chain = || listed.iter().filter(|m| m.kind != crate::model::CopyKind::Tail);
     let last = chain().max_by_key(|m| (m.epoch, m.sequence));
     let tried = verified_by_restore(store);

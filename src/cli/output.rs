@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure};
@@ -58,9 +59,9 @@ impl Output {
             }
         };
         if self.json {
-            if let (Value::Object(object), Ok(Value::Object(result))) = (&mut object, &outcome) {
+            if let (Value::Object(object), Ok(Value::Object(result))) = (&mut object, outcome) {
                 for (key, value) in result {
-                    object.entry(key.clone()).or_insert_with(|| value.clone());
+                    object.entry(key).or_insert(value);
                 }
             }
             self.object(&object);
@@ -68,6 +69,24 @@ impl Output {
             self.failure(failure);
         }
         exit.code()
+    }
+
+    /// The end of a verb that succeeded, from a struct: what is long is written as it stands, without a second copy in memory. Only with
+    /// `--json`.
+    pub fn finish_whole<T: Serialize>(&self, verb: &str, run: Option<String>, body: &T) -> u8 {
+        #[derive(Serialize)]
+        struct Whole<'a, T> {
+            ok: bool,
+            verb: &'a str,
+            run: Option<String>,
+            code: u8,
+            #[serde(flatten)]
+            body: &'a T,
+        }
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let whole = Whole { ok: true, verb, run, code: Exit::Ok.code(), body };
+        let _ = serde_json::to_writer(&mut out, &whole).map(|()| writeln!(out).and_then(|()| out.flush()));
+        Exit::Ok.code()
     }
 
     /// The end of a verb that succeeded and whose last key is a list that may be longer than the memory: `each` gives its rows one by

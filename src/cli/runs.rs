@@ -1,11 +1,12 @@
 //! `relevo runs`: durable runs; what happened in them.
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::session::Session;
 use crate::error::{Exit, Failure, Result};
-use crate::journal::event::{Ending, RunHead, StepState};
+use crate::journal::event::{Ending, Event, RunHead, StepState};
 use crate::journal::log::Log;
 use crate::journal::recover::{OpenState, RESUMABLE, open_state};
 use crate::model::RunId;
@@ -46,6 +47,10 @@ const LISTED: usize = 50;
 pub fn main(session: &Session, arguments: &Runs) -> u8 {
     let (id, outcome) = match &arguments.what {
         None => (None, list(session)),
+        Some(What::Show { id }) if session.output.json => match events(session, *id) {
+            Ok(events) => return session.output.finish_whole("runs", Some(id.to_string()), &events),
+            Err(failure) => (Some(id), Err(failure)),
+        },
         Some(What::Show { id }) => (Some(id), show(session, *id)),
         Some(What::Cancel { id, plan }) => (Some(id), cancel(session, *id, *plan)),
     };
@@ -84,9 +89,20 @@ fn list(session: &Session) -> Result<Value> {
     Ok(json!({ "runs": rows }))
 }
 
+/// Ten thousand steps are printed as they stand.
+#[derive(Serialize)]
+struct Events {
+    events: Vec<Event>,
+}
+
+fn events(session: &Session, id: RunId) -> Result<Events> {
+    let (_, events, _) = session.store()?.journal()?.load(id)?;
+    Ok(Events { events })
+}
+
 fn show(session: &Session, id: RunId) -> Result<Value> {
     let store = session.store()?;
-    let (log, events, _) = store.journal()?.load(id)?;
+    let (log, ..) = store.journal()?.load(id)?;
     let lang = session.output.lang;
     session.output.line(format!("{id}  {}  {}", log.verb, log.since));
     let mut steps: Vec<_> = log.steps.iter().collect();
@@ -105,7 +121,7 @@ fn show(session: &Session, id: RunId) -> Result<Value> {
         }
         (None, None) => {}
     }
-    Ok(json!({ "events": events }))
+    Ok(Value::Null)
 }
 
 fn shown(state: &StepState, lang: Lang) -> String {

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::output::age;
 use super::session::Session;
 use crate::error::{Failure, Result};
+use crate::model::Manifest;
 use crate::steps::{mirror, standby};
 use crate::store::Store;
+use crate::targets::copies::Listing;
 use crate::text;
 
 /// Arguments of `relevo target`.
@@ -46,15 +49,53 @@ enum What {
 /// Lists, verifies or gets.
 pub fn main(session: &Session, arguments: &TargetCommand) -> u8 {
     let outcome = session.store().and_then(|store| match &arguments.what {
-        What::List => list(session, &store),
-        What::Verify { target } => verify(session, &store, target.as_deref()),
-        What::Get { copy, file, target, plan } => get(session, &store, copy, file.clone(), target.as_deref(), *plan),
+        What::List if session.output.json => {
+            let listings = store.copies.iter().map(|copies| Ok((copies.name(), copies.list()?))).collect::<Result<Vec<_>>>()?;
+            Ok(Done::Said(object(session, &listings)))
+        }
+        What::List => list(session, &store).map(Done::Object),
+        What::Verify { target } => verify(session, &store, target.as_deref()).map(Done::Object),
+        What::Get { copy, file, target, plan } => {
+            get(session, &store, copy, file.clone(), target.as_deref(), *plan).map(Done::Object)
+        }
     });
-    session.output.finish("target", None, outcome)
+    match outcome {
+        Ok(Done::Said(code)) => code,
+        Ok(Done::Object(value)) => session.output.finish("target", None, Ok(value)),
+        Err(failure) => session.output.finish("target", None, Err(failure)),
+    }
+}
+
+enum Done {
+    /// Its object is still to be printed.
+    Object(Value),
+    /// It is printed; the exit code.
+    Said(u8),
+}
+
+/// Ten thousand manifests are printed as they stand.
+fn object(session: &Session, listings: &[(&str, Listing)]) -> u8 {
+    #[derive(Serialize)]
+    struct Targets<'a> {
+        targets: Vec<Target<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Target<'a> {
+        name: &'a str,
+        copies: Vec<&'a Manifest>,
+        damaged: Vec<Value>,
+    }
+    let lang = session.output.lang;
+    let mut targets = Vec::new();
+    for (name, listing) in listings {
+        let copies = listing.copies.iter().map(|listed| &listed.manifest).collect();
+        let damaged = listing.damaged.iter().map(|d| json!({ "name": d.name, "reason": d.reason.get(lang) })).collect();
+        targets.push(Target { name, copies, damaged });
+    }
+    session.output.finish_whole("target", None, &Targets { targets })
 }
 
 fn list(session: &Session, store: &Store) -> Result<Value> {
-    let mut targets = Vec::new();
     for copies in &store.copies {
         let listing = copies.list()?;
         session.output.line(format!("{}:", copies.name()));
@@ -65,12 +106,8 @@ fn list(session: &Session, store: &Store) -> Result<Value> {
         for damaged in &listing.damaged {
             session.output.line(format!("  {:<34} ✗ {}", damaged.name, damaged.reason.get(session.output.lang)));
         }
-        let names: Vec<Value> = listing.copies.iter().map(|l| json!(l.manifest)).collect();
-        let damaged: Vec<Value> =
-            listing.damaged.iter().map(|d| json!({ "name": d.name, "reason": d.reason.get(session.output.lang) })).collect();
-        targets.push(json!({ "name": copies.name(), "copies": names, "damaged": damaged }));
     }
-    Ok(json!({ "targets": targets }))
+    Ok(Value::Null)
 }
 
 fn verify(session: &Session, store: &Store, only: Option<&str>) -> Result<Value> {

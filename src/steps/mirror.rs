@@ -16,7 +16,7 @@ use crate::progress::Watch;
 use crate::server::DatabaseServer;
 use crate::server::port::Part;
 use crate::steps::standby::{Forward, apply_only, as_standby, bring_forward, chain_of, is_unusable, proved};
-use crate::steps::survey::{Seen, first_in_reach, survey};
+use crate::steps::survey::{Seen, first_in_reach, survey, survey_known};
 use crate::steps::{Context, locks};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Draft, Listing, Streamed};
@@ -106,7 +106,7 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     let store = cx.store;
     let record = may_mirror(store)?;
     let record = EpochRecord { database: Some(store.main.identify(&store.config.store.id)?), ..record };
-    let (chosen, mut all) = (chosen(store, target)?, survey(store));
+    let (chosen, mut all) = (chosen(store, target)?, survey_known(store));
     let first = first_in_reach(&all, target)?;
     let (mut listed, mut plan, mut pages) = put_copy(cx, &all, first, &record, full, &[])?;
     let mut trouble = spread(&mut all, first, &chosen, listed.as_ref())?;

@@ -11,7 +11,7 @@ use crate::plan::chain::{Chain, chain};
 use crate::plan::promote::Reach;
 use crate::progress::Watch;
 use crate::steps::mirror::{damaged, named};
-use crate::steps::survey::{Seen, manifest_of, survey};
+use crate::steps::survey::{Seen, manifest_of, survey, survey_known};
 use crate::steps::{Context, signals};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Listing};
@@ -37,7 +37,7 @@ pub(super) fn apply_only(cx: &Context) -> Result<Value> {
         )));
     }
     let before = look.position;
-    let all = survey(store);
+    let all = survey_known(store);
     let forward = bring_forward(store, &all, cx.watch)?;
     let after = forward.position;
     let at = after.as_ref().and_then(|position| manifest_of(&all, position)).map(|m| m.at.clone());

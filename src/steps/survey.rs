@@ -34,6 +34,11 @@ pub fn survey(store: &Store) -> Vec<Seen<'_>> {
     store.copies.iter().map(|copies| Seen { copies, listing: copies.list() }).collect()
 }
 
+/// The same for a mirror, which asks every few minutes: most manifests come from memory.
+pub fn survey_known(store: &Store) -> Vec<Seen<'_>> {
+    store.copies.iter().map(|copies| Seen { copies, listing: copies.list_known(true) }).collect()
+}
+
 /// Index of the first target that could be listed, of all or of the one of this name: copies are made there and put on the others
 /// from it.
 pub fn first_in_reach(all: &[Seen<'_>], only: Option<&str>) -> Result<usize> {

@@ -1,6 +1,7 @@
 //! Copies of one store on one target: content first, manifest last. What lies on a target is untrusted: a manifest counts
 //! only when every part of it agrees, and content only when its hashes do. Must never show a copy without a manifest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
 
@@ -9,6 +10,7 @@ use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Manifest, Position
 use crate::progress::{Progress, Watch};
 use crate::targets::directory::is_part;
 use crate::targets::manifest;
+use crate::targets::memory::{Entry, Known, Memory};
 use crate::targets::read::{Broken, Damage, checked, copy_stored};
 use crate::targets::seal::Sealer;
 use crate::targets::{Object, Target};
@@ -29,6 +31,7 @@ pub struct Copies {
     pub(super) recipients: Vec<String>,
     pub(super) compression: u8,
     identity: Option<Identity>,
+    memory: Option<Memory>,
 }
 
 /// What lies on a target.
@@ -76,6 +79,14 @@ pub struct Damaged {
     pub reason: Text,
 }
 
+/// What a listing saw of the files themselves.
+struct Looked {
+    /// Size and time of change of each object.
+    stamps: BTreeMap<String, (u64, Option<u64>)>,
+    /// Manifests that were read.
+    read: usize,
+}
+
 /// What is known of a copy before its content is streamed. The fields mean what they mean in [`Manifest`].
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the manifest documents them")]
@@ -118,7 +129,12 @@ impl Copies {
         compression: u8,
         identity: Option<Identity>,
     ) -> Copies {
-        Copies { target, store: store.to_owned(), recipients, compression, identity }
+        Copies { target, store: store.to_owned(), recipients, compression, identity, memory: None }
+    }
+
+    /// Remembers manifests for [`Copies::list_known`].
+    pub fn remembering(self, memory: Memory) -> Copies {
+        Copies { memory: Some(memory), ..self }
     }
 
     /// Name of the target.
@@ -133,11 +149,40 @@ impl Copies {
 
     /// Every copy with a manifest, and the manifests that cannot be believed. Reads no content.
     pub fn list(&self) -> Result<Listing> {
+        self.list_but(&mut Known::new()).map(|(listing, _)| listing)
+    }
+
+    /// The same, most manifests from memory where it knows them: for a mirror and for what is only shown. `keep`: remember what was new.
+    pub fn list_known(&self, keep: bool) -> Result<Listing> {
+        let Some(memory) = &self.memory else { return self.list() };
+        let (mut known, again) = memory.load(&self.store);
+        let (listing, looked) = self.list_but(&mut known)?;
+        if keep {
+            let entry = |listed: &Listed| {
+                let object = self.manifest_object(&listed.manifest.name);
+                let (size, changed) = *looked.stamps.get(&object)?;
+                Some((object, Entry { size, changed: changed?, listed: listed.into() }))
+            };
+            let entries = listing.copies.iter().filter_map(entry).collect();
+            memory.keep(&self.store, &entries, looked.read.saturating_sub(again));
+        }
+        Ok(listing)
+    }
+
+    fn list_but(&self, known: &mut Known) -> Result<(Listing, Looked)> {
         let objects = self.target.list(&format!("{}/", self.store))?;
         let lines = self.lines_among(objects.iter().map(|object| object.name.as_str()));
         let mut listing = Listing { copies: Vec::new(), damaged: Vec::new(), lines };
+        let mut read = 0;
         for object in &objects {
             let Some(name) = self.own_part(&object.name).and_then(|part| part.strip_suffix(".json")) else { continue };
+            let same = |entry: &Entry| entry.size == object.size && Some(entry.changed) == object.changed;
+            if let Some(listed) = known.remove(&object.name).filter(same).map(|entry| Listed::from(entry.listed))
+                && has_content(&listed.manifest, &objects).is_ok()
+            {
+                listing.copies.push(listed);
+                continue;
+            }
             let bytes = match self.target.get(&object.name) {
                 Ok(input) => manifest::read(input).map_err(|error| self.unreadable(&object.name, &error)),
                 Err(failure) if failure.kind == "object_missing" => continue, // removed while we look
@@ -151,6 +196,7 @@ impl Copies {
                     continue;
                 }
             };
+            read += 1;
             match self.parse(name, &bytes).and_then(|manifest| has_content(&manifest, &objects).map(|()| manifest)) {
                 Ok(manifest) => listing.copies.push(Listed { manifest, hash: Hash::of(&bytes) }),
                 Err(reason) => listing.damaged.push(Damaged { name: name.to_owned(), reason }),
@@ -158,7 +204,8 @@ impl Copies {
         }
         listing.copies.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
         listing.damaged.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(listing)
+        let stamps = objects.into_iter().map(|object| (object.name, (object.size, object.changed))).collect();
+        Ok((listing, Looked { stamps, read }))
     }
 
     /// Writes a copy: content first, manifest last. `Ok(None)` when `write` returned `None` (nothing to copy): nothing becomes visible.

@@ -132,7 +132,7 @@ impl Directory {
                 }
             } else if kind.is_file() && name.starts_with(prefix) {
                 match entry.metadata() {
-                    Ok(meta) => found.push(Object { name, size: meta.len() }),
+                    Ok(meta) => found.push(Object { name, size: meta.len(), changed: changed(&meta) }),
                     Err(error) if error.kind() == ErrorKind::NotFound => {} // removed while we look
                     Err(error) => return Err(error),
                 }
@@ -248,6 +248,11 @@ impl Write for Remembering {
         let result = self.file.flush();
         self.note(result)
     }
+}
+
+fn changed(meta: &fs::Metadata) -> Option<u64> {
+    let since = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
 }
 
 /// Creates one folder and makes its entry durable where the system lets a folder be synced.

@@ -5,6 +5,7 @@ pub mod directory;
 pub mod lines;
 pub mod logged;
 pub mod manifest;
+pub mod memory;
 mod read;
 pub mod seal;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, TargetSection};
 use crate::error::{Failure, Result};
+use crate::model::Hash;
 use crate::secrets::Secrets;
 use crate::text;
 use crate::world::{Label, World};
@@ -27,6 +29,8 @@ pub struct Object {
     pub name: String,
     /// Size in bytes.
     pub size: u64,
+    /// When it was changed, as the place says, in a unit of its own; only compared for equality. `None`: the place does not say.
+    pub changed: Option<u64>,
 }
 
 /// A place that keeps objects. Blocking; one object becomes visible whole or not at all.
@@ -82,6 +86,8 @@ fn open_one(config: &Config, name: &str, state: &Path, world: &Arc<dyn World>) -
         Box::new(move || Secrets::open(&state, world.clone())?.resolve(&reference))
     });
     let target = Box::new(logged::Logged::new(target));
+    let memory = state.join(format!("known-{}.zst", Hash::of(name.as_bytes()).short()));
+    let memory = memory::Memory::new(memory, world.clone());
     let mirror = &config.mirror;
-    Ok(copies::Copies::new(target, &config.store.id, mirror.recipients.clone(), mirror.compression, identity))
+    Ok(copies::Copies::new(target, &config.store.id, mirror.recipients.clone(), mirror.compression, identity).remembering(memory))
 }

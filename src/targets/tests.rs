@@ -386,3 +386,77 @@ fn a_line_that_never_ends_is_damage() {
     copies.put_lines("e000001-s00000000-tail", &mut |put| put("{}").and_then(|()| put(&"x".repeat(1 << 20)))).unwrap();
     assert_eq!(lines_of(&copies, "e000001-s00000000-tail").unwrap_err().kind, "copy_damaged");
 }
+
+/// A folder that counts what is opened.
+struct Counting(Directory, std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Target for Counting {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<super::Object>> {
+        self.0.list(prefix)
+    }
+    fn put(&self, label: Label, name: &str, write: &mut dyn FnMut(&mut dyn std::io::Write) -> Result<()>) -> Result<()> {
+        self.0.put(label, name, write)
+    }
+    fn get(&self, name: &str) -> Result<Box<dyn Read>> {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.0.get(name)
+    }
+    fn remove(&self, name: &str) -> Result<()> {
+        self.0.remove(name)
+    }
+}
+
+/// Ten thousand copies on a slow share: what is known is not opened again, and what changed, or only rotted, is found all the same.
+#[test]
+fn known_manifests_are_not_opened_again_and_changed_ones_are() {
+    let (dir, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let opened = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let memory = super::memory::Memory::new(state.path().join("known"), world::real());
+    let copies =
+        Copies::new(Box::new(Counting(directory(dir.path()), opened.clone())), "s1", Vec::new(), 1, None).remembering(memory);
+    let first = put_full(&copies, 1, b"x").manifest;
+    let path = |sequence: u64, ending: &str| dir.path().join(format!("s1/e000001-s{sequence:08}-full.{ending}"));
+    for sequence in 2..=300 {
+        let name = copy_name(Epoch(1), sequence, CopyKind::Full);
+        let object = format!("s1/{name}.zst");
+        let manifest = crate::model::Manifest { name, object, sequence, to: position(sequence), ..first.clone() };
+        fs::write(path(sequence, "json"), super::manifest::encode(&manifest)).unwrap();
+        fs::copy(path(1, "zst"), path(sequence, "zst")).unwrap();
+    }
+    let opens = |keep| {
+        opened.store(0, std::sync::atomic::Ordering::SeqCst);
+        let listing = copies.list_known(keep).unwrap();
+        (listing, opened.load(std::sync::atomic::Ordering::SeqCst))
+    };
+    let fresh = copies.list().unwrap();
+    assert_eq!(fresh.copies.len(), 300);
+    assert_eq!(opens(true), (fresh.clone(), 300));
+    let kept = fs::metadata(state.path().join("known")).unwrap().modified().unwrap();
+    assert_eq!(opens(true), (fresh.clone(), 64));
+    assert_eq!(fs::metadata(state.path().join("known")).unwrap().modified().unwrap(), kept, "nothing new: nothing written");
+
+    let flip = |sequence: u64, stamp: bool| {
+        let was = fs::metadata(path(sequence, "json")).unwrap().modified().unwrap();
+        let mut bytes = fs::read(path(sequence, "json")).unwrap();
+        bytes[100] ^= 1;
+        fs::write(path(sequence, "json"), bytes).unwrap();
+        let at = if stamp { was + std::time::Duration::from_secs(3) } else { was };
+        fs::File::options().write(true).open(path(sequence, "json")).unwrap().set_modified(at).unwrap();
+    };
+    flip(7, true);
+    fs::remove_file(path(9, "zst")).unwrap();
+    for _ in 0..20 {
+        let damaged: Vec<String> = opens(true).0.damaged.into_iter().map(|d| d.name).collect();
+        assert_eq!(damaged, [7, 9].map(|n| copy_name(Epoch(1), n, CopyKind::Full)));
+    }
+    flip(200, false); // as a disk rots: neither size nor time tell
+    let rotten = copy_name(Epoch(1), 200, CopyKind::Full);
+    assert!(copies.list().unwrap().is_damaged(&rotten), "who decides on it for good reads it");
+    assert!((0..1000).any(|_| opens(true).0.is_damaged(&rotten)), "a mirror finds it sooner or later");
+}
