@@ -56,10 +56,12 @@ impl Yard {
     }
 
     fn together(&mut self, first: (Machine, Verb), second: (Machine, Verb), gap: u64) {
-        let Some(one) = self.start(first.0, first.1, &Fate::Runs) else { return self.note("  nobody can") };
+        // Looked at before the first begins, so that nothing comes between the two.
+        let before = self.look();
+        let Some(one) = self.start_in(before.clone(), first.0, first.1, &Fate::Runs) else { return self.note("  nobody can") };
         self.jobs.push(one);
         std::thread::sleep(Duration::from_millis(gap));
-        let Some(two) = self.start(second.0, second.1, &Fate::Runs) else { return };
+        let Some(two) = self.start_in(before, second.0, second.1, &Fate::Runs) else { return };
         let what = if first.0 == second.0 { "two operators at once" } else { "a promote beside a launch" };
         let both = self.jobs.last_mut().is_some_and(|one| one.child.try_wait().unwrap().is_none());
         if both {

@@ -113,22 +113,29 @@ fn taken_back(random: &mut Random, _: usize) -> Vec<Action> {
     actions
 }
 
+/// Two people promote at once, and one promotes while another starts main; in this order or the other.
 fn two_operators(random: &mut Random, _: usize) -> Vec<Action> {
-    let mut actions = opened(random);
-    let other = if random.chance(50) { (CAJA, Verb::Promote) } else { (MAIN, Verb::Server) };
-    if other.0 == MAIN || random.chance(40) {
-        actions.extend([Action::CloseTills, Action::CloseServer(MAIN)]);
-    } else {
-        actions.push(Action::Off(MAIN));
+    let mut actions = Vec::new();
+    let mut others = [(CAJA, Verb::Promote), (MAIN, Verb::Server)];
+    if random.chance(50) {
+        others.reverse();
     }
-    let gap = random.one(&[0, 20, 100, 250]);
-    actions.push(if random.chance(50) {
-        Action::Together((CAJA, Verb::Promote), other, gap)
-    } else {
-        Action::Together(other, (CAJA, Verb::Promote), gap)
-    });
-    actions.extend([Action::OpenTills, pause(random), Action::On(MAIN)]);
-    actions.extend(given_back(random));
+    for other in others {
+        actions.extend(opened(random));
+        if other.0 == MAIN || random.chance(40) {
+            actions.extend([Action::CloseTills, Action::CloseServer(MAIN)]);
+        } else {
+            actions.push(Action::Off(MAIN));
+        }
+        let gap = random.one(&[0, 0, 20, 60]);
+        actions.push(if random.chance(50) {
+            Action::Together((CAJA, Verb::Promote), other, gap)
+        } else {
+            Action::Together(other, (CAJA, Verb::Promote), gap)
+        });
+        actions.extend([Action::OpenTills, pause(random), Action::On(MAIN)]);
+        actions.extend(given_back(random));
+    }
     actions
 }
 

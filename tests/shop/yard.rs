@@ -203,6 +203,14 @@ impl Yard {
             return None;
         }
         let before = self.look();
+        self.start_in(before, machine, verb, fate)
+    }
+
+    /// The same in a shop that was looked at already.
+    pub fn start_in(&mut self, before: Seen, machine: Machine, verb: Verb, fate: &Fate) -> Option<Job> {
+        if self.power[machine] != Power::On {
+            return None;
+        }
         if verb.changes_role() {
             self.disturbances += 1; // what runs meanwhile loses its server
             self.note_unread();
