@@ -68,7 +68,7 @@ pub fn catch_up_with_age(store: &Store) {
     if std::fs::read(&memory).is_ok_and(|known| known == body) {
         return;
     }
-    if let Some(manifest) = manifest_of(&survey(store), &position)
+    if let Some(manifest) = manifest_of(&survey_known(store), &position)
         && signals::note_copy_age(store, &manifest.at).is_ok()
         && let Err(error) = store.world.write_file(Label::StateWrite, &memory, &body)
     {
