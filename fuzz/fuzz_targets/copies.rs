@@ -30,7 +30,7 @@ impl Target for Memory {
 
     fn list(&self, prefix: &str) -> Result<Vec<Object>> {
         let held = self.0.lock().unwrap();
-        Ok(held.iter().filter(|(n, _)| n.starts_with(prefix)).map(|(n, b)| Object { name: n.clone(), size: b.len() as u64 }).collect())
+        Ok(held.iter().filter(|(n, _)| n.starts_with(prefix)).map(|(n, b)| Object { name: n.clone(), size: b.len() as u64, changed: None }).collect())
     }
 
     fn put(&self, _: Label, name: &str, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
