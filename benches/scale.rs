@@ -20,6 +20,9 @@ use verb::Ran;
 /// The most memory of any verb, in KiB.
 const MEMORY: u64 = 150 << 10;
 
+/// Copies after which those made so far are put aside.
+const HEAP: u64 = 100;
+
 /// How much of everything.
 pub struct Amounts {
     /// MiB of the large database.
@@ -133,4 +136,18 @@ fn unplugged(shop: &Shop, back: bool) -> Result<()> {
     let (from, to) = if back { (off, on) } else { (on, off) };
     #[expect(clippy::disallowed_methods, reason = "a machine that is away; nothing of it has to be durable")]
     Ok(std::fs::rename(from, to)?)
+}
+
+/// Puts what lies on the target aside, or back. Every put looks through the folder, so filling one with very many is quick only where
+/// it stays short meanwhile.
+fn put_aside(shop: &Shop, back: bool) -> Result<()> {
+    let (there, aside) = (shop.target().join("0142"), shop.dir.join("aside"));
+    std::fs::create_dir_all(&aside)?;
+    let (from, to) = if back { (&aside, &there) } else { (&there, &aside) };
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        #[expect(clippy::disallowed_methods, reason = "builds a stage; nothing of it has to be durable")]
+        std::fs::rename(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use relevo::text::Lang;
 use rusqlite::Connection;
 
 use crate::scale::verb::verb;
-use crate::scale::{Amounts, Most, Table};
+use crate::scale::{Amounts, HEAP, Most, Table, put_aside};
 use crate::shop::{Machine, Shop};
 use crate::{Options, Result, data};
 
@@ -108,6 +108,9 @@ fn make(shop: &Shop, upto: u64) -> Result<()> {
             Ok(stream(store.main.as_ref(), Some(&base), &record, sequence, out, &Watch::silent())?.map(streamed))
         };
         last = target.put(draft, &mut write)?.ok_or("the ticket made no copy")?;
+        if sequence % HEAP == 0 {
+            put_aside(shop, false)?;
+        }
     }
-    Ok(())
+    put_aside(shop, true)
 }

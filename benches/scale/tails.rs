@@ -8,7 +8,7 @@ use relevo::text::Lang;
 use serde_json::json;
 
 use crate::scale::verb::verb;
-use crate::scale::{Amounts, Most, Table, unplugged};
+use crate::scale::{Amounts, HEAP, Most, Table, put_aside, unplugged};
 use crate::shop::{Machine, Shop};
 use crate::{Options, Result, data};
 
@@ -84,6 +84,9 @@ fn make(shop: &Shop, tails: u64, each: u64) -> Result<()> {
             let _ = out.write_all(b"an old database"); // the target's own failure says more, and comes
             Ok(Some(Streamed { to: to.clone(), last_folio: None }))
         })?;
+        if number % HEAP == 0 {
+            put_aside(shop, false)?;
+        }
     }
-    Ok(())
+    put_aside(shop, true)
 }

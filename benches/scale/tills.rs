@@ -15,8 +15,8 @@ use crate::scale::verb::{command, peak_of, peak_said, verb};
 use crate::scale::{Amounts, Most, Table};
 use crate::shop::{Machine, Shop};
 
-/// Between two tickets of a till. A cashier needs half a minute; this is a hundred times the work of that day.
-const PAUSE: &str = "300";
+/// Milliseconds between two tickets of a till, thirty times the work of a cashier; more would measure two cores, not the shop.
+const PAUSE: &str = "1000";
 /// Mirrors while they sell.
 const MIRRORS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
