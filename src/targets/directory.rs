@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::error::{Failure, Result, Retry};
 use crate::targets::{Object, Target};
 use crate::text;
-use crate::world::{Label, World, write_out};
+use crate::world::{self, Label, World, write_out};
 
 /// A part file of this age belongs to a writer that died.
 const STALE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
@@ -70,14 +70,14 @@ impl Directory {
     fn prepare(&self, folder: &Path) -> Result<()> {
         let create = || -> io::Result<()> {
             if !self.path.is_dir() {
-                create_one(&self.path)?;
+                world::make_folder(&self.path)?;
             }
             let below = folder.strip_prefix(&self.path).unwrap_or(Path::new(""));
             let mut current = self.path.clone();
             for part in below {
                 current.push(part);
                 if !current.is_dir() {
-                    create_one(&current)?;
+                    world::make_folder(&current)?;
                 }
             }
             Ok(())
@@ -100,7 +100,7 @@ impl Directory {
     }
 
     fn write_part(&self, part: &Path, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
-        let file = File::create(part).map_err(|error| self.failure(&error))?;
+        let file = world::create_part(part).map_err(|error| self.failure(&error))?;
         let mut out = BufWriter::with_capacity(BUFFER, Remembering { file, failed: None, written: 0, begun: 0 });
         let written = write(&mut out);
         let flushed = out.flush();
@@ -110,7 +110,7 @@ impl Directory {
             return Err(self.failure(&error));
         }
         written?;
-        flushed.and_then(|()| memory.file.sync_all()).map_err(|error| self.failure(&error))
+        flushed.and_then(|()| world::sync_part(&memory.file)).map_err(|error| self.failure(&error))
     }
 
     fn walk(&self, folder: &Path, above: &str, prefix: &str, found: &mut Vec<Object>) -> io::Result<()> {
@@ -235,7 +235,7 @@ impl Remembering {
 
 impl Write for Remembering {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = self.file.write(bytes);
+        let result = world::write_part(&self.file, bytes).map(|()| bytes.len());
         self.written += *result.as_ref().unwrap_or(&0) as u64;
         if self.written - self.begun >= AT_ONCE {
             write_out(&self.file, self.begun, self.written - self.begun);
@@ -253,16 +253,6 @@ impl Write for Remembering {
 fn changed(meta: &fs::Metadata) -> Option<u64> {
     let since = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_nanos()).ok()
-}
-
-/// Creates one folder and makes its entry durable where the system lets a folder be synced.
-fn create_one(folder: &Path) -> io::Result<()> {
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let _ = File::open(parent_of(folder)).and_then(|parent| parent.sync_all()); // Windows opens no folders; it needs no sync either
-    Ok(())
 }
 
 fn parent_of(path: &Path) -> &Path {

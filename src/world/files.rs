@@ -3,11 +3,11 @@
 //! A file is never changed in place: a crash leaves the old content or the new one, and at worst a `.relevo-*.tmp` beside it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Label, World, effect, platform};
+use super::{Label, World, disk, effect, platform};
 
 /// How long a change waits for readers and virus scanners that hold the file on Windows.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,17 +28,16 @@ pub(super) fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result
     let folder = folder_of(path);
     create_folder(folder)?;
     let create = |temporary: &Path| match readers {
-        Readers::Usual => OpenOptions::new().write(true).create_new(true).open(temporary),
-        Readers::Owner => platform::create_private(temporary),
+        Readers::Usual => disk::create(temporary, |path| OpenOptions::new().write(true).create_new(true).open(path)),
+        Readers::Owner => disk::create(temporary, platform::create_private),
     };
-    let (mut file, mut temporary) =
-        tempfile::Builder::new().prefix(".relevo-").suffix(".tmp").make_in(folder, create)?.into_parts();
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let (file, mut temporary) = tempfile::Builder::new().prefix(".relevo-").suffix(".tmp").make_in(folder, create)?.into_parts();
+    disk::write_all(&file, bytes)?;
+    disk::sync_all(&file)?;
     drop(file); // Windows renames no open file
-    patiently(|| platform::replace(&temporary, path))?;
+    patiently(|| disk::replace(&temporary, path))?;
     temporary.disable_cleanup(true); // the name is free again and may belong to somebody else
-    platform::sync_folder(folder)
+    disk::sync_folder(folder)
 }
 
 /// Appends; see [`World::append_file`].
@@ -46,26 +45,27 @@ pub(super) fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     create_folder(folder)?;
     let fresh = !path.exists();
-    let mut file = patiently(|| OpenOptions::new().append(true).create(true).open(path))?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    if fresh { platform::sync_folder(folder) } else { Ok(()) }
+    let open = |path: &Path| OpenOptions::new().append(true).create(true).open(path);
+    let file = patiently(|| if fresh { disk::create(path, open) } else { open(path) })?;
+    disk::write_all(&file, bytes)?;
+    disk::sync_all(&file)?;
+    if fresh { disk::sync_folder(folder) } else { Ok(()) }
 }
 
 /// Renames; see [`World::rename`].
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    patiently(|| platform::replace(from, to))?;
-    platform::sync_folder(folder_of(to))
+    patiently(|| disk::replace(from, to))?;
+    disk::sync_folder(folder_of(to))
 }
 
 /// Removes; see [`World::remove_file`].
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match patiently(|| std::fs::remove_file(path)) {
+    match patiently(|| disk::remove(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     // A missing file is synced too: an earlier removal may have been seen and yet be undone by a power cut.
-    match platform::sync_folder(folder_of(path)) {
+    match disk::sync_folder(folder_of(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         synced => synced,
     }
@@ -75,6 +75,31 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 /// through [`protect`](super::protect) first).
 pub fn write_private(world: &dyn World, label: Label, path: &Path, bytes: &[u8]) -> io::Result<()> {
     effect(world, label, || replace(path, bytes, Readers::Owner))
+}
+
+/// Creates or empties a file that becomes visible under its own name only later; see [`sync_part`].
+pub fn create_part(path: &Path) -> io::Result<File> {
+    disk::create(path, |path| File::create(path))
+}
+
+/// Writes all of `bytes` to it.
+pub fn write_part(file: &File, bytes: &[u8]) -> io::Result<()> {
+    disk::write_all(file, bytes)
+}
+
+/// Makes its content durable, before it is renamed.
+pub fn sync_part(file: &File) -> io::Result<()> {
+    disk::sync_all(file)
+}
+
+/// Creates one folder, whose parent is there; durably where the system lets a folder be synced.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    match disk::create_folder(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let _ = disk::sync_folder(folder_of(folder)); // some shares let nobody open the folder above; there is nothing better to do
+    Ok(())
 }
 
 /// Fills `buf` from `offset` of an open file; `UnexpectedEof` when the file ends before. Its cursor means nothing afterwards.
@@ -101,20 +126,20 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     if parent != folder {
         create_folder(parent)?;
     }
-    match std::fs::create_dir(folder) {
+    match disk::create_folder(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()), // somebody was faster
         Err(error) => Err(error),
-        Ok(()) => platform::sync_folder(parent),
+        Ok(()) => disk::sync_folder(parent),
     }
 }
 
 /// Creates a folder, but not what it lies in: a share or a disk that has just gone away would come back as an empty folder, and look
 /// like a server whose database is missing.
 pub(super) fn create_last_folder(folder: &Path) -> io::Result<()> {
-    match std::fs::create_dir(folder) {
+    match disk::create_folder(folder) {
         Err(_) if folder.is_dir() => Ok(()), // also where somebody was faster
         Err(error) => Err(error),
-        Ok(()) => platform::sync_folder(folder_of(folder)),
+        Ok(()) => disk::sync_folder(folder_of(folder)),
     }
 }
 

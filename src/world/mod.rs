@@ -2,7 +2,7 @@
 //!
 //! Nothing outside this folder asks which system it runs on. Two implementations: [`Os`](os::Os) is the real one (its
 //! platform calls stand in unix.rs and windows.rs), `Faulty` (debug builds only) wraps it, kills the process or fails
-//! at a label and fixes the clock (faulty.rs lists its orders). A new effect gets a label, and with it crash tests, without a new test.
+//! at a label and fixes the clock (faulty/ lists its orders). A new effect gets a label, and with it crash tests, without a new test.
 
 use std::fs::File;
 use std::io;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod disk;
 #[cfg(debug_assertions)]
 mod faulty;
 mod files;
@@ -31,7 +32,10 @@ use windows as platform;
 
 #[cfg(debug_assertions)]
 pub use faulty::Faulty;
-pub use files::{is_locked, open_shared, read_exact_at, read_if_there, write_out, write_private};
+pub use files::{
+    create_part, is_locked, make_folder, open_shared, read_exact_at, read_if_there, sync_part, write_out, write_part,
+    write_private,
+};
 pub use interrupt::on_interrupt;
 pub use label::Label;
 pub use machine::{

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use super::files::{self, Readers};
-use super::{Command, Label, Lock, Moment, ProcessId, World, platform};
+use super::{Command, Label, Lock, Moment, ProcessId, World, disk, platform};
 
 /// How often a program that is asked to close is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -47,11 +47,11 @@ impl World for Os {
     }
 
     fn write_at(&self, _label: Label, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-        platform::write_all_at(file, bytes, offset)
+        disk::write_all_at(file, bytes, offset)
     }
 
     fn set_len(&self, _label: Label, file: &File, len: u64) -> io::Result<()> {
-        file.set_len(len)
+        disk::set_len(file, len)
     }
 
     fn clone_content(&self, _label: Label, from: &File, to: &File) -> io::Result<bool> {
@@ -59,7 +59,7 @@ impl World for Os {
     }
 
     fn sync(&self, _label: Label, file: &File) -> io::Result<()> {
-        file.sync_data() // content and length; the times of a file are not worth a second journal commit
+        disk::sync_data(file)
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Lock>> {
@@ -137,8 +137,8 @@ fn program(command: &Command) -> io::Result<std::process::Command> {
     let mut program = std::process::Command::new(file);
     program.args(arguments).envs(command.env.iter().map(|(name, value)| (name, value)));
     // A fault ordered for this process is not meant for what it starts.
-    for order in ["RELEVO_TEST_CRASH", "RELEVO_TEST_CRASH_AT", "RELEVO_TEST_FAIL", "RELEVO_TEST_LABELS"] {
-        program.env_remove(order);
+    for order in ["CRASH", "CRASH_AT", "FAIL", "LABELS", "DISK", "DISK_FAIL", "POWER", "LIE"] {
+        program.env_remove(format!("RELEVO_TEST_{order}"));
     }
     if let Some(dir) = &command.dir {
         program.current_dir(dir);

@@ -102,14 +102,18 @@ pub fn beside(path: &Path) -> [PathBuf; 2] {
 }
 
 /// Removes what SQLite left beside a database that nobody can open any more (it is closed, or about to be replaced). All of it
-/// is stale: what it held was brought into the database before, or belongs to the one that is replaced.
+/// is stale: what it held was brought into the database before, or belongs to the one that is replaced. SQLite's own removals are
+/// made durable as well: it does not do so, and a log that a power cut brings back would be taken for the database's.
 pub fn remove_beside(world: &dyn World, path: &Path) -> Result<()> {
+    let [wal, shm] = beside(path);
     let mut journal = path.as_os_str().to_owned();
     journal.push("-journal");
-    for stale in beside(path).into_iter().chain([PathBuf::from(journal)]).filter(|p| p.exists()) {
-        world
-            .remove_file(Label::StandbyPlace, &stale)
-            .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &stale, &e))?;
+    for (stale, always) in [(wal, false), (shm, false), (PathBuf::from(journal), true)] {
+        if always || stale.exists() {
+            world
+                .remove_file(Label::StandbyPlace, &stale)
+                .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &stale, &e))?;
+        }
     }
     Ok(())
 }

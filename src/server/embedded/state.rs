@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::{Failure, Result};
 use crate::model::{DatabaseState, Session};
 use crate::text;
-use crate::world::World;
+use crate::world::{Label, World};
 
 use super::connection::{self, Guarded, sql_failure};
 use super::header::{self, FENCED, OPEN};
@@ -25,6 +25,11 @@ pub fn fence(world: &dyn World, path: &Path, sessions: &[Session]) -> Result<()>
     }
     let file = connection::plain(path, true)?; // opened before the connection, closed after it
     let connection = alone(path, sessions)?;
+    // SQLite has removed its log, not durably. Were it there again beside the fence, SQLite would read an open database from it.
+    let [wal, _] = header::beside(path);
+    world
+        .remove_file(Label::DatabaseBytes, &wal)
+        .map_err(|e| Failure::io(text!("no se pudo borrar", "could not remove"), &wal, &e))?;
     header::write_state(world, &file, path, FENCED)?;
     drop(connection);
     header::remove_beside(world, path)

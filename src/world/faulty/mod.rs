@@ -6,6 +6,7 @@
 //! - `RELEVO_TEST_FAIL=label:before|after:enospc|eacces|eio[:K]` makes that point fail, once; several, with commas between.
 //! - `RELEVO_TEST_NOW=RFC3339` fixes the clock.
 //!
+//! On Linux there is a faulty disk besides (disk.rs), with SQLite on it too (vfs.rs), which can lose power (power.rs).
 //! Killed means killed: no destructor runs, as in a power cut. A wrong order panics, so that no test passes by a typing error.
 
 use std::collections::HashMap;
@@ -16,6 +17,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Command, Label, Lock, Moment, Os, ProcessId, World, effect, platform};
+
+#[cfg(target_os = "linux")]
+pub(super) mod disk;
+#[cfg(target_os = "linux")]
+mod power;
+#[cfg(target_os = "linux")]
+mod vfs;
 
 type Point = (Label, Moment);
 
@@ -53,7 +61,11 @@ impl Faulty {
         let all = |words: &str| words.split(',').map(parse_fail).collect::<Option<Vec<_>>>();
         let fail = parsed(&order, "RELEVO_TEST_FAIL", all).unwrap_or_default();
         let now = parsed(&order, "RELEVO_TEST_NOW", parse_now);
-        let ordered = labels.is_some() || crash.is_some() || crash_at.is_some() || !fail.is_empty() || now.is_some();
+        #[cfg(target_os = "linux")]
+        let disk = disk::order(&order);
+        #[cfg(not(target_os = "linux"))]
+        let disk = false;
+        let ordered = disk || labels.is_some() || crash.is_some() || crash_at.is_some() || !fail.is_empty() || now.is_some();
         ordered.then(|| Faulty { labels, crash, crash_at, fail, now, ..Faulty::default() })
     }
 
