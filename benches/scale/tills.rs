@@ -77,8 +77,11 @@ pub fn measure(amounts: &Amounts, shop: &Shop, table: &mut Table) -> Result<u64>
 
     let (from, sold) = (Instant::now(), total(&tills)?);
     for number in 0..MIRRORS {
-        let before = total(&tills)?;
+        let (before, began) = (total(&tills)?, Instant::now());
         while total(&tills)? < before + tills.len() {
+            if began.elapsed() > PATIENCE {
+                return Err("the tills stopped selling".into());
+            }
             std::thread::sleep(Duration::from_millis(20)); // a mirror right after another finds nothing
         }
         let ran = verb(&main, &["--json", "mirror"], 0)?;
