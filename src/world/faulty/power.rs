@@ -91,7 +91,8 @@ impl Power {
         for content in self.files.values() {
             content.lose(dice)?;
         }
-        for names in self.names.values_mut() {
+        // Folders inside before those that hold them: a folder that is lost takes its names along.
+        for names in self.names.values_mut().rev() {
             let kept = if dice.all { 0 } else { dice.below(names.len() as u64 + 1) as usize };
             while names.len() > kept {
                 if let Some(name) = names.pop() {
