@@ -344,7 +344,7 @@ fn default_max_increments() -> u64 {
 }
 
 fn default_compression() -> u8 {
-    3
+    1
 }
 
 fn default_ready_after() -> Duration {

@@ -96,8 +96,7 @@ struct Events {
 }
 
 fn events(session: &Session, id: RunId) -> Result<Events> {
-    let (_, events, _) = session.store()?.journal()?.load(id)?;
-    Ok(Events { events })
+    Ok(Events { events: session.store()?.journal()?.events(id)? })
 }
 
 fn show(session: &Session, id: RunId) -> Result<Value> {

@@ -214,7 +214,7 @@ mod tests {
                 "target_kind_not_available",
                 "targets.espejo",
             ),
-            (&[("compression = 3", "compression = 10")], "config_invalid", "mirror.compression"),
+            (&[("compression = 1", "compression = 10")], "config_invalid", "mirror.compression"),
             (&[("keep_chains = 2", "keep_chains = 0")], "config_invalid", "mirror.keep_chains"),
             (&[("interval = \"5m\"", "interval = \"0s\"")], "config_invalid", "mirror.interval"),
             (&[("main_pdv = \"pdv-principal\"", "")], "config_invalid", "paths.main_pdv"),

@@ -56,7 +56,7 @@ interval = "5m"                      # tiempo entre copias / time between copies
 targets = ["espejo"]                 # a dónde va cada copia / where every copy goes
 keep_chains = 2                      # cadenas que se conservan / chains that are kept
 max_increments = 288                 # incrementos por cadena / increments a chain
-compression = 3                      # 0 sin comprimir (lo más rápido) a 9 / 0 not packed (fastest) to 9
+compression = 1                      # 0 sin comprimir (lo más rápido) a 9 / 0 not packed (fastest) to 9
 # recipients = ["age1…"]             # cifrar las copias / seal the copies
 # identity = "secret:espejo"         # con qué se abren / what opens them
 

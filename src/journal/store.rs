@@ -14,7 +14,7 @@ use crate::journal::log::Log;
 use crate::journal::quarantine;
 use crate::model::{Hash, RunId, kept};
 use crate::text;
-use crate::world::{Label, Lock, Moment, World};
+use crate::world::{Label, Lock, Moment, World, cpu_count};
 
 /// How long another process may keep the journal busy.
 const BUSY: Duration = Duration::from_secs(10);
@@ -31,6 +31,9 @@ pub struct Journal {
 
 /// Number, body and chain of an event.
 type Row = (i64, String, Vec<u8>);
+
+/// Rows that are not worth a thread of their own.
+const FEW: usize = 2_000;
 
 impl Journal {
     /// Opens (and creates) the journal below `state`. One that is no database any more is set aside.
@@ -108,8 +111,29 @@ impl Journal {
         Ok(chain)
     }
 
-    /// The events of a run, their chain verified. Errors: `no_such_run`, `journal_damaged`.
-    pub fn load(&self, run: RunId) -> Result<(Log, Vec<Event>, Hash)> {
+    /// The state of a run, its events verified, their number, and the end of their chain. Errors: `no_such_run`, `journal_damaged`.
+    pub fn load(&self, run: RunId) -> Result<(Log, usize, Hash)> {
+        let (mut log, mut count) = (Log::new(run), 0);
+        let chain = self.read(run, &mut |event| {
+            log.push(&event).map_err(|e| quarantined(run, count, &e.to_string()))?;
+            count += 1;
+            Ok(())
+        })?;
+        Ok((log, count, chain))
+    }
+
+    /// The events of a run, their chain verified. Errors: as [`Journal::load`].
+    pub fn events(&self, run: RunId) -> Result<Vec<Event>> {
+        let (mut log, mut events) = (Log::new(run), Vec::new());
+        self.read(run, &mut |event| {
+            log.push(&event).map_err(|e| quarantined(run, events.len(), &e.to_string()))?;
+            events.push(event);
+            Ok(())
+        })?;
+        Ok(events)
+    }
+
+    fn read(&self, run: RunId, each: &mut dyn FnMut(Event) -> Result<()>) -> Result<Hash> {
         let connection = self.connection()?;
         let read = || -> rusqlite::Result<(Vec<Row>, bool)> {
             let mut query = connection.prepare("SELECT seq, body, chain FROM event WHERE run=?1 ORDER BY seq")?;
@@ -133,17 +157,30 @@ impl Journal {
             return Err(Failure::failed("no_such_run", text!("no existe la corrida {run}", "there is no run {run}"))
                 .hint(text!("vea las corridas con: relevo runs", "list the runs with: relevo runs")));
         }
-        let (mut log, mut events, mut chain) = (Log::new(run), Vec::new(), Hash([0; 32]));
-        for (index, (seq, body, stored)) in rows.iter().enumerate() {
-            chain = link(chain, body);
-            if *seq != index as i64 || stored[..] != chain.0 {
-                return Err(quarantined(run, index, "chain"));
+        let damaged = |index: usize, cause: &str| quarantined(run, index, cause);
+        let mut chain = Hash([0; 32]);
+        // Reading JSON is most of the work: on all cores, while the chain, which cannot be divided, is followed here.
+        let per_thread = rows.len().div_ceil(cpu_count()).max(FEW);
+        let (read, broken) = std::thread::scope(|scope| {
+            let parts: Vec<_> = rows.chunks(per_thread).map(|rows| scope.spawn(|| parse(rows))).collect();
+            let broken = rows.iter().enumerate().position(|(index, (seq, body, stored))| {
+                chain = link(chain, body);
+                *seq != index as i64 || stored[..] != chain.0
+            });
+            (parts.into_iter().map(|part| part.join().unwrap_or_default()).collect::<Vec<_>>(), broken)
+        });
+        let mut count = 0;
+        for (index, event) in read.into_iter().flatten().enumerate() {
+            if broken == Some(index) {
+                return Err(damaged(index, "chain"));
             }
-            let event: Event = serde_json::from_str(body).map_err(|e| quarantined(run, index, &e.to_string()))?;
-            log.push(&event).map_err(|e| quarantined(run, index, &e.to_string()))?;
-            events.push(event);
+            each(event.map_err(|e| damaged(index, &e.to_string()))?)?;
+            count += 1;
         }
-        Ok((log, events, chain))
+        if count != rows.len() {
+            return Err(damaged(count, "it cannot be read"));
+        }
+        Ok(chain)
     }
 
     /// Headers of runs, newest first. What a run was comes from its first event; the table of runs is only an index, and a row of
@@ -312,6 +349,10 @@ fn to_wal(connection: &Connection) -> rusqlite::Result<()> {
             outcome => return outcome,
         }
     }
+}
+
+fn parse(rows: &[Row]) -> Vec<serde_json::Result<Event>> {
+    rows.iter().map(|(_, body, _)| serde_json::from_str(body)).collect()
 }
 
 /// Each row's hash covers the row and all before it.

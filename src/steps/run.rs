@@ -73,8 +73,8 @@ impl Run {
             )
             .hint(text!("espere a que termine", "wait until it ends"))
         })?;
-        let (log, events, chain) = store.journal()?.load(id)?;
-        let inner = Inner { log, recorded: events.len(), chain, pending: Vec::new(), calls: 0 };
+        let (log, recorded, chain) = store.journal()?.load(id)?;
+        let inner = Inner { log, recorded, chain, pending: Vec::new(), calls: 0 };
         let run = Run { store, watch, id, inner: Mutex::new(inner), planning: false, _lock: Some(lock) };
         let at = run.store.now();
         if run.inner()?.log.ended.is_none() {
@@ -509,7 +509,8 @@ fn child_path(path: &str, index: usize) -> String {
 /// Name and canonical arguments of a step.
 fn described(step: &Step) -> Result<(String, Value)> {
     let value = serde_json::to_value(step).map_err(unserialisable)?;
-    Ok((step.name(), value))
+    let name = value.get("step").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((name, value))
 }
 
 fn unserialisable(error: serde_json::Error) -> Failure {
