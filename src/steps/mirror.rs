@@ -117,6 +117,8 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
         trouble = trouble.or(spread(&mut all, first, &chosen, listed.as_ref())?);
         forward = follow(cx, &all, apply)?;
     }
+    // The copy is safe on its targets; that the standby does not have it must not pass for a mirror that worked.
+    trouble = trouble.or(forward.trouble);
     let applied = forward.position;
     let mut sound = None;
     for seen in all.iter().filter(|seen| is_among(&chosen, seen)) {

@@ -91,6 +91,21 @@ fn a_target_that_fails_keeps_no_copy_from_the_others() {
     }
 }
 
+/// The copy is on its target and main sells on, but the caja's disk is full: a scheduler that reads only the exit code must hear of it.
+#[test]
+fn a_standby_that_cannot_be_written_is_no_mirror_that_worked() {
+    let shop = Shop::new();
+    shop.json("main", &["mirror"]).expect(0);
+    for kind in KINDS {
+        shop.sell("main", "CAJA2", 1);
+        let failed = with_failure(&shop, "main", &["mirror"], &format!("standby.state:before:{kind}")).expect(1);
+        assert!(failed.json()["error"]["message"].as_str().unwrap().contains("standby.json"), "{kind}: {}", failed.out);
+        shop.json("main", &["target", "verify"]).expect(0);
+        let next = shop.json("main", &["mirror"]).expect(0).json();
+        assert_eq!((&next["kind"], &next["applied"]), (&"skip".into(), &true.into()), "{kind}: {next}");
+    }
+}
+
 /// What is visible of a stopped run: outcome and names of files; contents hold ids that every run has its own of.
 fn seen(stage: &Stage) -> (serde_json::Value, BTreeSet<String>) {
     let mut outcome = stage.outcome();
