@@ -37,6 +37,10 @@ use crate::world::{self, Lock, World};
 const TRIES: u32 = 15;
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
+/// How the names of private copies begin, and the age at which one belongs to a process that died.
+const SCRATCH: &str = ".relevo-scratch-";
+const STALE: Duration = Duration::from_secs(24 * 3600);
+
 /// An instance.
 pub struct Embedded {
     side: Side,
@@ -117,7 +121,8 @@ impl Embedded {
     }
 
     fn scratch(&self) -> Result<tempfile::TempDir> {
-        tempfile::Builder::new().prefix(".relevo-scratch-").tempdir_in(&self.dir).map_err(|e| {
+        sweep(&self.dir, STALE);
+        tempfile::Builder::new().prefix(SCRATCH).tempdir_in(&self.dir).map_err(|e| {
             Failure::io(text!("no se pudo crear un lugar de trabajo en", "could not create a scratch place in"), &self.dir, &e)
         })
     }
@@ -386,6 +391,16 @@ impl DatabaseServer for Embedded {
 
     fn execute(&self, statement: &str, params: &[Value]) -> Result<u64> {
         sql::execute(&mut *self.open(true)?, statement, params)
+    }
+}
+
+/// Removes private copies that nobody is at work on any more: each is as large as the database. Untidiness is no failure.
+fn sweep(dir: &Path, age: Duration) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let old = entry.metadata().and_then(|m| m.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|since| since >= age));
+        if old && entry.file_name().to_string_lossy().starts_with(SCRATCH) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -209,6 +209,20 @@ fn a_damaged_full_copy_never_replaces_the_standby() {
     assert!(!pair.path("caja/BDPdv.db.new").exists());
 }
 
+/// A verb that was killed in a trial restore left a copy as large as the database, for ever.
+#[test]
+fn private_copies_of_dead_processes_are_swept() {
+    let (pair, _) = Pair::seeded();
+    let left = pair.path("caja/.relevo-scratch-dead");
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("BDPdv.db"), b"x").unwrap();
+    super::sweep(&pair.path("caja"), super::STALE);
+    assert!(left.exists(), "a young one may be in use");
+    super::sweep(&pair.path("caja"), std::time::Duration::ZERO);
+    assert!(!left.exists());
+    assert!(pair.path("caja/BDPdv.db").exists() && pair.path("caja/standby.json").exists());
+}
+
 #[test]
 fn bit_rot_in_the_standby_is_found() {
     let (pair, _) = Pair::seeded();
