@@ -59,6 +59,17 @@ const POINTS: [&str; 9] = [
     "intent.remove:after",
 ];
 
+/// A person resumes the promote, or promotes again where no run is known; nothing that was copied is lost.
+fn is_taken_up(shop: &Shop, point: &str) {
+    let resumed = shop.json("caja", &["resume"]);
+    if resumed.code != 0 {
+        assert_eq!(resumed.kind(), "nothing_to_resume", "{point}: {}", resumed.out);
+        let again = shop.json("caja", &["promote"]);
+        assert!(again.code == 0 || again.kind() == "already_promoted", "{point}: {}", again.out);
+    }
+    holds_all_but_two(shop);
+}
+
 /// The journal's log is cut to nothing: the run may be known up to an earlier event, or not at all.
 #[test]
 fn a_lost_tail_is_done_again() {
@@ -72,13 +83,7 @@ fn a_lost_tail_is_done_again() {
             continue; // this promote has nothing to apply
         }
         std::fs::write(journal(&shop, "caja", "-wal"), "").unwrap();
-        let resumed = shop.json("caja", &["resume"]);
-        if resumed.code != 0 {
-            assert_eq!(resumed.kind(), "nothing_to_resume", "{point}: {}", resumed.out);
-            let again = shop.json("caja", &["promote"]);
-            assert!(again.code == 0 || again.kind() == "already_promoted", "{point}: {}", again.out);
-        }
-        holds_all_but_two(&shop);
+        is_taken_up(&shop, point);
     }
 }
 
@@ -97,13 +102,7 @@ fn a_promote_whose_run_is_lost_is_taken_over() {
         } else {
             std::fs::write(journal(&shop, "caja", ""), [7; 20_000]).unwrap();
         }
-        let resumed = shop.json("caja", &["resume"]);
-        if resumed.code != 0 {
-            assert_eq!(resumed.kind(), "nothing_to_resume", "{point}: {}", resumed.out);
-            let again = shop.json("caja", &["promote"]);
-            assert!(again.code == 0 || again.kind() == "already_promoted", "{point}: {}", again.out);
-        }
-        holds_all_but_two(&shop);
+        is_taken_up(&shop, point);
     }
 }
 
