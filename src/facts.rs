@@ -195,6 +195,11 @@ pub fn seen(server: &dyn DatabaseServer) -> Look {
 
 /// Everything, as `status --json` prints it. Unknown values are null, never absent.
 pub fn facts(store: &Store, lang: Lang) -> Result<Value> {
+    facts_and_troubles(store, lang).map(|(facts, _)| facts)
+}
+
+/// [`facts`], and which files beside the databases cannot be believed.
+pub fn facts_and_troubles(store: &Store, lang: Lang) -> Result<(Value, Vec<Text>)> {
     // Once each: where a role change hangs while it has a database for itself alone, every look waits for SQLite's own patience.
     let (main, backup) = (seen(store.main.as_ref()), seen(store.backup.as_ref()));
     let known = [main.record.clone(), backup.record.clone(), store.remembered()?];
@@ -206,7 +211,7 @@ pub fn facts(store: &Store, lang: Lang) -> Result<Value> {
         Err(failure) if failure.kind == "journal" => Value::Null,
         open => Value::Array(open?),
     };
-    Ok(json!({
+    let facts = json!({
         "store": store.config.store.id,
         "machine": store.config.machine.name,
         "role": store.config.machine.role,
@@ -220,7 +225,8 @@ pub fn facts(store: &Store, lang: Lang) -> Result<Value> {
         "licence": { "mirror": authorised.mirror, "backup": authorised.backup },
         "runs_open": open,
         "bundle": null,
-    }))
+    });
+    Ok((facts, [main.trouble, backup.trouble].into_iter().flatten().collect()))
 }
 
 fn open_runs(store: &Store) -> Result<Vec<Value>> {

@@ -14,38 +14,32 @@ use crate::text::{Lang, Text};
 /// Shows it.
 pub fn main(session: &Session) -> u8 {
     match look(session) {
-        Ok(facts) if session.output.json => {
+        Ok((facts, _)) if session.output.json => {
             session.output.object(&facts);
             0
         }
-        Ok(facts) => {
+        Ok((facts, troubles)) => {
             show(session, &facts);
-            troubles(session);
+            troubles.iter().for_each(|trouble| session.output.say(trouble));
             0
         }
         Err(failure) => session.output.finish("status", None, Err(failure)),
     }
 }
 
-fn look(session: &Session) -> Result<Value> {
+/// The facts, and what keeps some of them from being known: a journal that cannot be opened, files beside the databases that cannot be
+/// believed. One look at each server serves both.
+fn look(session: &Session) -> Result<(Value, Vec<Text>)> {
     let store = session.store()?;
-    let mut facts = facts::facts(&store, session.output.lang)?;
+    let (mut facts, beside) = facts::facts_and_troubles(&store, session.output.lang)?;
     facts["bundle"] = session.bundle(&store.dir).map_or(Value::Null, |b| Value::from(b.hash.to_string()));
-    Ok(facts)
-}
-
-/// Files beside the databases that cannot be believed, and a journal that cannot be opened.
-fn troubles(session: &Session) {
-    let Ok(store) = session.store() else { return };
+    let mut troubles = Vec::new();
     if let Err(failure) = store.journal() {
-        session.output.say(&failure.message);
-        failure.hint.iter().for_each(|hint| session.output.say(hint));
+        troubles.push(failure.message);
+        troubles.extend(failure.hint);
     }
-    for server in [&store.main, &store.backup] {
-        if let Some(trouble) = facts::seen(server.as_ref()).trouble {
-            session.output.say(&trouble);
-        }
-    }
+    troubles.extend(beside);
+    Ok((facts, troubles))
 }
 
 /// The person's word for a code of the facts.
