@@ -44,8 +44,10 @@ pub enum Reply {
     Info(Message),
     /// An error.
     Error(Message),
-    /// The session's database is another now.
+    /// The session's database is another now. The protocol adds message 5701 itself.
     Database(String),
+    /// Nothing to send: a batch that waits (lock, WAITFOR, slow copy) asks so, some ten times a second, whether to go on.
+    Nothing,
 }
 
 /// A message of the server.
