@@ -4,4 +4,5 @@
 //! `tds` speaks the protocol, `sql` reads T-SQL, `engine` is the instance. Written from Microsoft's documentation, apart from the
 //! driver in relevo: the two check each other.
 
+pub mod sql;
 pub mod wire;
