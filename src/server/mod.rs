@@ -2,5 +2,6 @@
 
 pub mod embedded;
 pub mod port;
+pub mod sqlserver;
 
 pub use port::DatabaseServer;

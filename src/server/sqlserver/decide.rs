@@ -1,0 +1,1 @@
+//! Decisions about copies and routes, from what was observed. Pure: no server, no clock.

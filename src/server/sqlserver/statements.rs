@@ -1,0 +1,1 @@
+//! Every statement that may be sent to a server. What cannot be expressed here cannot be sent.
