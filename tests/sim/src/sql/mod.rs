@@ -1,3 +1,14 @@
 //! T-SQL: read into plain data (`ast`), and the part that reads and writes tables turned into SQLite's language.
+//!
+//! `parse` reads a whole batch before anything runs. `compile` takes one statement with a [`Catalog`] (what names mean, what variables
+//! hold now) and a connection on which `register` has set up the collation and functions. What it makes of INSERT, UPDATE, DELETE and
+//! DDL has all variables, clock values and new GUIDs bound, so that running the same text with the same parameters on an equal
+//! database gives an equal database: that is the form for the log.
 
 pub mod ast;
+pub mod catalog;
+pub mod types;
+pub mod value;
+
+pub use catalog::{Catalog, Table, TableColumn};
+pub use types::{read_type, type_text};
