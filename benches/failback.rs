@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use relevo::config::Tickets;
-use relevo::model::Side;
+use relevo::model::{Fencing, Side};
 use relevo::progress::Watch;
 use relevo::server::DatabaseServer;
 use relevo::server::embedded::Embedded;
@@ -26,8 +26,8 @@ pub fn bench(options: &Options, report: &mut Report) -> Result<()> {
     }
     data::work(&new, data::INTERVAL, 1)?;
     let (main, caja) = (server(Side::Main, &old_dir)?, server(Side::Backup, &new_dir)?);
-    main.fence()?;
-    caja.fence()?;
+    main.fence(Fencing::Aside)?;
+    caja.fence(Fencing::Aside)?;
     let before = std::fs::metadata(&old)?.modified()?;
     let (incoming, peer) = (old_dir.join("BDPdv.db.incoming"), folder.path().join("peer.db"));
     let whole = folder.path().join("whole.db");

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use relevo::model::{CopyKind, ENGINE, EpochRecord, Listed, copy_name};
+use relevo::model::{CopyKind, ENGINES, EpochRecord, Listed, copy_name};
 use relevo::operator::Operator;
 use relevo::progress::Watch;
 use relevo::steps::mirror::{stream, streamed};
@@ -97,15 +97,16 @@ fn make(shop: &Shop, upto: u64) -> Result<()> {
             epoch: record.epoch,
             sequence,
             kind: CopyKind::Increment,
-            engine: ENGINE.0.to_owned(),
-            engine_version: ENGINE.1.to_owned(),
+            engine: ENGINES[0].0.to_owned(),
+            engine_version: ENGINES[0].1.to_owned(),
             from: Some(base.clone()),
             at: store.now(),
             previous: Some(last.hash),
             reason: None,
         };
         let mut write = |out: &mut dyn Write| {
-            Ok(stream(store.main.as_ref(), Some(&base), &record, sequence, out, &Watch::silent())?.map(streamed))
+            Ok(stream(store.main.as_ref(), CopyKind::Increment, Some(&base), &record, sequence, out, &Watch::silent())?
+                .map(streamed))
         };
         last = target.put(draft, &mut write)?.ok_or("the ticket made no copy")?;
         if sequence % HEAP == 0 {

@@ -1,6 +1,6 @@
 //! Very many tails on a target, each with its list of orphans: retention never removes one, so every verb lives with them.
 
-use relevo::model::{CopyKind, ENGINE, Epoch, EpochRecord, Hash, Position, copy_name};
+use relevo::model::{CopyKind, ENGINES, Epoch, EpochRecord, Hash, Mark, Position, copy_name};
 use relevo::operator::Operator;
 use relevo::store::Store;
 use relevo::targets::copies::{Draft, Streamed};
@@ -72,14 +72,14 @@ fn make(shop: &Shop, tails: u64, each: u64) -> Result<()> {
             epoch,
             sequence: number,
             kind: CopyKind::Tail,
-            engine: ENGINE.0.to_owned(),
-            engine_version: ENGINE.1.to_owned(),
+            engine: ENGINES[0].0.to_owned(),
+            engine_version: ENGINES[0].1.to_owned(),
             from: None,
             at: store.now(),
             previous: None,
             reason: Some("tail".to_owned()),
         };
-        let to = Position { database, epoch, sequence: number, root: Hash([0; 32]) };
+        let to = Position { database, epoch, sequence: number, mark: Mark::Pages { root: Hash([0; 32]) } };
         target.put(draft, &mut |out| {
             let _ = out.write_all(b"an old database"); // the target's own failure says more, and comes
             Ok(Some(Streamed { to: to.clone(), last_folio: None }))

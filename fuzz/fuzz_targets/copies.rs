@@ -58,7 +58,7 @@ fuzz_target!(|bytes: &[u8]| {
     let memory = Memory::default();
     let copies = Copies::new(Box::new(memory.clone()), "0142", Vec::new(), 3, None);
     let database: DatabaseId = serde_json::from_str("\"00000000-0000-0000-0000-000000000007\"").unwrap();
-    let to = Position { database, epoch: Epoch(1), sequence: 1, root: Hash::of(b"x") };
+    let to = Position { database, epoch: Epoch(1), sequence: 1, mark: relevo::model::Mark::Pages { root: Hash::of(b"x") } };
     let draft = Draft {
         name: NAME.to_owned(),
         database,

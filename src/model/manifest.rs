@@ -48,8 +48,8 @@ pub struct Manifest {
     pub reason: Option<String>,
 }
 
-/// The engine whose artefacts this program makes and applies, and the version of their format (docs/copies.md).
-pub const ENGINE: (&str, &str) = ("embedded", "1");
+/// The engines whose artefacts this program makes and applies, and the version of their format (docs/copies.md).
+pub const ENGINES: [(&str, &str); 2] = [("embedded", "1"), ("sqlserver", "1")];
 
 /// Length and hash of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use crate::text::Text;
 pub mod kept;
 mod manifest;
 mod observed;
-pub use manifest::{ENGINE, Listed, Manifest, Sized, copy_name};
-pub use observed::{Change, CopyToApply, FolioRule, Look, Scanned, Session};
+pub use manifest::{ENGINES, Listed, Manifest, Sized, copy_name};
+pub use observed::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session};
 
 /// What this machine is in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -104,7 +104,7 @@ lowercase_display! {
     Side { Main => "main", Backup => "backup" }
     Program { Svrpdv => "svrpdv", Pospdv => "pospdv" }
     DatabaseState { Open => "open", Standby => "standby", Fenced => "fenced", Missing => "missing", Unknown => "unknown" }
-    CopyKind { Full => "full", Increment => "increment", Tail => "tail" }
+    CopyKind { Full => "full", Increment => "increment", Differential => "differential", Tail => "tail" }
 }
 
 /// Number that grows by one at each change of holder.
@@ -206,7 +206,7 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// How far a database is: which database, in which epoch, after how many copies, and the root hash of its page table.
+/// How far a database is: which database, in which epoch, after how many copies, and where exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Which database.
@@ -215,8 +215,68 @@ pub struct Position {
     pub epoch: Epoch,
     /// Number of the copy that brings a standby here; counts from 1 in each epoch.
     pub sequence: u64,
-    /// Root hash over the hashes of all pages.
-    pub root: Hash,
+    /// Where exactly, as this kind of server tells it.
+    #[serde(flatten)]
+    pub mark: Mark,
+}
+
+/// The exact place of a position.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Mark {
+    /// Embedded: the content itself.
+    Pages {
+        /// Root hash over the hashes of all pages.
+        root: Hash,
+    },
+    /// SQL Server: a place in its log.
+    Log {
+        /// What a log backup that goes on from here has to begin at, or before.
+        lsn: Lsn,
+        /// The recovery fork it is on.
+        fork: Uuid,
+        /// The full copy that its differentials are based on (`differential_base_guid`).
+        base: Uuid,
+    },
+}
+
+impl Mark {
+    /// The root hash of a position of the embedded engine.
+    pub fn root(&self) -> Option<Hash> {
+        match self {
+            Mark::Pages { root } => Some(*root),
+            Mark::Log { .. } => None,
+        }
+    }
+}
+
+/// A log sequence number of SQL Server, numeric(25,0). In JSON a string, since programs read large numbers inexactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lsn(pub u128);
+
+impl fmt::Display for Lsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for Lsn {
+    type Err = std::num::ParseIntError;
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        s.parse().map(Lsn)
+    }
+}
+
+impl Serialize for Lsn {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lsn {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 /// The epoch record: who holds the post. The one inside BDPdv is the authority, files are copies of it.
@@ -274,8 +334,10 @@ pub enum DatabaseState {
 pub enum CopyKind {
     /// The whole database.
     Full,
-    /// The pages that changed since the copy before.
+    /// What changed since the copy before.
     Increment,
+    /// What changed since the last full copy; it follows every copy of that chain (SQL Server).
+    Differential,
     /// The whole old main database, kept because it may hold orphan sales; never removed by retention.
     Tail,
 }

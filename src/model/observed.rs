@@ -1,8 +1,9 @@
 //! What looks, scans and copies tell: plain data between servers, plans and steps.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::model::{CopyKind, DatabaseState, EpochRecord, Intent, Position};
+use crate::model::{CopyKind, DatabaseState, EpochRecord, Intent, Lsn, Position};
 use crate::text::Text;
 
 /// What one look at a server shows. Looking changes nothing and never fails because the server is away.
@@ -35,6 +36,47 @@ impl Look {
     pub fn answers(&self) -> bool {
         self.reachable && self.state == DatabaseState::Open
     }
+}
+
+/// What a server can make next, given the newest copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// An increment that goes on from that copy.
+    Increment,
+    /// A differential of the full copy at the beginning of its chain.
+    Differential,
+    /// A full copy only.
+    Full,
+}
+
+/// How a database is closed for every program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fencing {
+    /// Set aside as a whole.
+    #[default]
+    Aside,
+    /// What it has last goes on to the other server, which takes over exactly where this one stopped (SQL Server: the log's tail).
+    Handover,
+}
+
+/// Where a database stands in SQL Server's log and whether the other server's log can be applied to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogState {
+    /// Major version of the server (13 = 2016).
+    pub major: u32,
+    /// Its log is kept: FULL or BULK_LOGGED recovery.
+    pub logged: bool,
+    /// Identity that all copies of a database share.
+    pub family: Option<Uuid>,
+    /// It waits for a log from here on (RESTORING).
+    pub redo: Option<Lsn>,
+    /// The recovery fork that it is on, or waits on.
+    pub fork: Option<Uuid>,
+    /// Where its own fork began: it was recovered there.
+    pub fork_point: Option<Lsn>,
+    /// The next log backup begins here.
+    pub log_from: Option<Lsn>,
 }
 
 /// Somebody who has the store open.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Position, copy_name};
+use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Mark, Position, copy_name};
 use crate::text;
 use crate::text::Text;
 
@@ -149,7 +149,11 @@ impl<'a> Links<'a> {
     fn after(&self, position: &Position, listed: &[Listed]) -> Vec<usize> {
         let is_base = |c: &&Listed| c.manifest.kind != CopyKind::Tail && c.manifest.to == *position;
         let bases: Vec<Hash> = listed.iter().filter(is_base).map(|c| c.hash).collect();
-        let named = |c: &Listed| c.manifest.previous.is_some_and(|p| bases.is_empty() || bases.contains(&p));
+        // A differential names the full copy that it is of, which need not be the copy that the standby has last.
+        let named = |c: &Listed| {
+            c.manifest.kind == CopyKind::Differential
+                || c.manifest.previous.is_some_and(|p| bases.is_empty() || bases.contains(&p))
+        };
         (0..self.copies.len()).filter(|i| continues(position, self.copies[*i]) && named(self.copies[*i])).collect()
     }
 
@@ -189,15 +193,27 @@ fn sound(copy: &Listed) -> bool {
     m.to.database == m.database && m.to.epoch == m.epoch && m.to.sequence == m.sequence && whole
 }
 
-/// `copy` is an increment that starts exactly at `position`.
+/// `copy` is an increment that starts exactly at `position`, or a differential of the full copy that `position` goes back to.
 fn continues(position: &Position, copy: &Listed) -> bool {
     let m = &copy.manifest;
-    m.kind == CopyKind::Increment
+    let starts_here = match m.kind {
+        CopyKind::Increment => m.from.as_ref() == Some(position),
+        CopyKind::Differential => supersedes(&position.mark, &m.to.mark),
+        CopyKind::Full | CopyKind::Tail => false,
+    };
+    starts_here
         && sound(copy)
-        && m.from.as_ref() == Some(position)
         && m.to.database == position.database
         && m.epoch == position.epoch
         && m.sequence > position.sequence
+}
+
+/// A differential to `to` can be applied at `at`: it is of the same full copy, and newer.
+fn supersedes(at: &Mark, to: &Mark) -> bool {
+    match (at, to) {
+        (Mark::Log { lsn, base, .. }, Mark::Log { lsn: end, base: of, .. }) => base == of && end > lsn,
+        _ => false,
+    }
 }
 
 /// `copy` may be applied right after `base`.
@@ -216,6 +232,7 @@ pub(super) fn parse_name(name: &str) -> Option<(Epoch, u64, CopyKind)> {
     let kind = match parts.next()? {
         "full" => CopyKind::Full,
         "increment" => CopyKind::Increment,
+        "differential" => CopyKind::Differential,
         "tail" => CopyKind::Tail,
         _ => return None,
     };

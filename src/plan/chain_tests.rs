@@ -13,7 +13,8 @@ fn copy(database: DatabaseId, epoch: u64, sequence: u64, kind: CopyKind, base: O
     let epoch = Epoch(epoch);
     let name = copy_name(epoch, sequence, kind);
     let size = Sized { bytes: 1, hash: Hash::of(b"x") };
-    let to = Position { database, epoch, sequence, root: Hash::of(format!("{database} {name}").as_bytes()) };
+    let to =
+        Position { database, epoch, sequence, mark: Mark::Pages { root: Hash::of(format!("{database} {name}").as_bytes()) } };
     let manifest = Manifest {
         format: 1,
         store: "0001".into(),
@@ -209,7 +210,7 @@ proptest! {
                     prop_assert_eq!(&copy.manifest.from, &at);
                     prop_assert!(before.is_none() || copy.manifest.previous == before);
                 }
-                CopyKind::Tail => prop_assert!(false, "a tail"),
+                CopyKind::Differential | CopyKind::Tail => prop_assert!(false, "a tail"),
             }
             at = Some(copy.manifest.to.clone());
             before = Some(copy.hash);
@@ -286,5 +287,52 @@ proptest! {
             let other = chain(other, &damaged, database, standby.as_ref(), applying.as_deref());
             prop_assert_eq!((&other.apply, &other.upto, &other.gaps), (&found.apply, &found.upto, &found.gaps));
         }
+    }
+}
+
+/// A history of SQL Server's copies in epoch 1: F a full copy, I a log from the copy before, D a differential of the full copy before it.
+pub(crate) fn logged(kinds: &str) -> Vec<Listed> {
+    let mut made: Vec<Listed> = Vec::new();
+    for (kind, sequence) in kinds.chars().zip(1..) {
+        let full = made.iter().rfind(|c| c.manifest.kind == CopyKind::Full).cloned();
+        let mut next = match (kind, made.last(), &full) {
+            ('I', Some(base), _) => copy(DB, 1, sequence, CopyKind::Increment, Some(base)),
+            ('D', _, Some(full)) => copy(DB, 1, sequence, CopyKind::Differential, Some(full)),
+            _ => copy(DB, 1, sequence, CopyKind::Full, None),
+        };
+        let base = if kind == 'F' { sequence } else { full.map_or(0, |f| f.manifest.sequence) };
+        next.manifest.to.mark = Mark::Log {
+            lsn: crate::model::Lsn(u128::from(sequence) * 100),
+            fork: Uuid::nil(),
+            base: Uuid::from_u128(base.into()),
+        };
+        next.hash = Hash::of(serde_json::to_string(&next.manifest).unwrap().as_bytes());
+        made.push(next);
+    }
+    made
+}
+
+#[test]
+fn a_differential_bridges_a_gap_and_is_the_only_one_applied() {
+    // (history, damaged, standby at, what is applied)
+    type Row<'a> = (&'a str, &'a [usize], Option<usize>, &'a [u64]);
+    let table: [Row; 9] = [
+        ("FII", &[], None, &[1, 2, 3]),
+        ("FIIDI", &[2], None, &[1, 4, 5]),
+        ("FIIDI", &[2], Some(1), &[4, 5]),
+        ("FIIDI", &[2, 3], Some(1), &[]),
+        ("FDDD", &[], None, &[1, 4]),
+        ("FDDD", &[], Some(2), &[4]),
+        ("FDDD", &[3], Some(1), &[3]),
+        ("FIFDI", &[], Some(1), &[3, 4, 5]), // a differential of another full copy does not follow
+        ("FDDD", &[], Some(3), &[]),
+    ];
+    for (kinds, damaged, standby, expected) in table {
+        let copies = logged(kinds);
+        let damaged: Vec<_> = damaged.iter().map(|i| bad(&copies[*i])).collect();
+        let standby = standby.map(|i| copies[i].manifest.to.clone());
+        let found = chain(&copies, &damaged, Some(DB), standby.as_ref(), None);
+        let numbers: Vec<u64> = found.apply.iter().map(|name| parse_name(name).unwrap().1).collect();
+        assert_eq!(numbers, expected, "{kinds} {standby:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Position};
+use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Mark, Next, Position};
 use crate::plan::chain::{chain, parse_name};
 use crate::text;
 use crate::text::Text;
@@ -19,6 +19,8 @@ pub enum Reason {
     OtherDatabase,
     /// The server does not know its pages at the end of the chain.
     NoPageTable,
+    /// The server's own chain of backups was cut: another program backs it up, or its recovery model was changed.
+    ChainBroken,
     /// Copies of this epoch are damaged or missing.
     ChainDamaged,
     /// The chain has as many increments as it may have.
@@ -40,6 +42,10 @@ impl Reason {
                     "not known which pages changed since the last copy"
                 )
             }
+            Reason::ChainBroken => text!(
+                "la cadena de respaldos de SQL Server se cortó (otro programa respalda la base, o cambió su modelo de recuperación)",
+                "SQL Server's chain of backups was cut (another program backs the database up, or its recovery model changed)"
+            ),
             Reason::ChainDamaged => text!("la cadena está dañada", "the chain is damaged"),
             Reason::ChainLong => text!("la cadena ya es larga", "the chain is long"),
             Reason::Asked => text!("se pidió", "asked for"),
@@ -53,6 +59,7 @@ impl Reason {
             Reason::NewEpoch => "new epoch",
             Reason::OtherDatabase => "other database",
             Reason::NoPageTable => "no page table",
+            Reason::ChainBroken => "chain broken",
             Reason::ChainDamaged => "chain damaged",
             Reason::ChainLong => "chain long",
             Reason::Asked => "asked",
@@ -70,8 +77,10 @@ pub enum MirrorPlan {
         /// Why.
         reason: Reason,
     },
-    /// The pages that changed since `base`.
+    /// What changed since `base`.
     Increment {
+        /// Since the copy before, or (differential) since the full copy.
+        kind: CopyKind,
         /// Where it starts.
         base: Position,
         /// Its number.
@@ -91,8 +100,8 @@ pub struct MirrorFacts<'a> {
     pub database: DatabaseId,
     /// Its epoch.
     pub epoch: Epoch,
-    /// Does the server know its pages at this position?
-    pub can_continue: &'a dyn Fn(&Position) -> bool,
+    /// What can the server make that goes on from the newest copy?
+    pub next: &'a dyn Fn(&Position) -> Next,
     /// The highest number that a copy of this epoch is known to have had elsewhere.
     pub used: u64,
     /// Increments after which a new chain begins.
@@ -134,33 +143,42 @@ pub fn mirror(facts: &MirrorFacts) -> MirrorPlan {
         return seed(Reason::ChainLong);
     }
     let base = last.manifest.to.clone();
-    if (facts.can_continue)(&base) {
-        return MirrorPlan::Increment { base, sequence, previous: last.hash };
+    let first = found.apply.first().and_then(|name| of_epoch.iter().find(|c| c.manifest.name == *name));
+    match ((facts.next)(&base), first) {
+        (Next::Increment, _) => MirrorPlan::Increment { kind: CopyKind::Increment, base, sequence, previous: last.hash },
+        (Next::Differential, Some(full)) => {
+            let (base, previous) = (full.manifest.to.clone(), full.hash);
+            MirrorPlan::Increment { kind: CopyKind::Differential, base, sequence, previous }
+        }
+        _ if !found.gaps.is_empty() => seed(Reason::ChainDamaged),
+        _ => seed(match base.mark {
+            Mark::Pages { .. } => Reason::NoPageTable,
+            Mark::Log { .. } => Reason::ChainBroken,
+        }),
     }
-    seed(if found.gaps.is_empty() { Reason::NoPageTable } else { Reason::ChainDamaged })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::chain::tests::{DB, OTHER, full, history, name_of, tail};
+    use crate::plan::chain::tests::{DB, OTHER, full, history, logged, name_of, tail};
 
     fn decide(copies: &[Listed], damaged: &[&str], epoch: u64, at: Option<u64>, max: u64, full: bool) -> (u64, Option<Reason>) {
         let damaged: Vec<_> = damaged.iter().map(|n| ((*n).to_owned(), Text::same("x"))).collect();
-        let can_continue = |p: &Position| Some(p.sequence) == at;
+        let next = |p: &Position| if Some(p.sequence) == at { Next::Increment } else { Next::Full };
         let epoch = Epoch(epoch);
         match mirror(&MirrorFacts {
             copies,
             damaged: &damaged,
             database: DB,
             epoch,
-            can_continue: &can_continue,
+            next: &next,
             used: 0,
             max_increments: max,
             full,
         }) {
             MirrorPlan::Seed { sequence, reason } => (sequence, Some(reason)),
-            MirrorPlan::Increment { base, sequence, previous } => {
+            MirrorPlan::Increment { base, sequence, previous, .. } => {
                 let last = copies.iter().find(|c| c.manifest.to == base).unwrap();
                 assert_eq!((last.hash, base.epoch), (previous, epoch));
                 (sequence, None)
@@ -187,5 +205,30 @@ mod tests {
         assert_eq!(decide(&h[..2], &[&third], 1, Some(2), 9, false), (4, None));
         assert_eq!(decide(&[], &[&f], 1, None, 9, false), (2, Some(Reason::ChainDamaged)));
         assert_eq!(decide(&[full(OTHER, 1, 1)], &[], 1, Some(1), 9, false), (2, Some(Reason::OtherDatabase)));
+    }
+
+    #[test]
+    fn what_sql_server_can_make_next() {
+        let ask = |copies: &[Listed], next: Next| {
+            let facts = MirrorFacts {
+                copies,
+                damaged: &[],
+                database: DB,
+                epoch: Epoch(1),
+                next: &|_| next,
+                used: 0,
+                max_increments: 9,
+                full: false,
+            };
+            mirror(&facts)
+        };
+        let copies = logged("FII");
+        assert!(
+            matches!(ask(&copies, Next::Increment), MirrorPlan::Increment { kind: CopyKind::Increment, base, sequence: 4, .. } if base == copies[2].manifest.to)
+        );
+        assert!(
+            matches!(ask(&copies, Next::Differential), MirrorPlan::Increment { kind: CopyKind::Differential, base, sequence: 4, previous } if base == copies[0].manifest.to && previous == copies[0].hash)
+        );
+        assert_eq!(ask(&copies, Next::Full), MirrorPlan::Seed { sequence: 4, reason: Reason::ChainBroken });
     }
 }

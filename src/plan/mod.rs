@@ -7,5 +7,6 @@ pub mod mirror;
 pub mod promote;
 pub mod restore;
 pub mod retention;
+pub mod route;
 pub mod saga;
 pub mod step;

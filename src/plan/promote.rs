@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
 use crate::model::{DatabaseState, Epoch, EpochRecord, Intent, Position, Role, RunId, Side};
-use crate::model::{FolioRule, Look, Session};
+use crate::model::{Fencing, FolioRule, Look, Session};
 use crate::plan::saga::{Saga, refuse_open_intent};
 use crate::plan::step::Step;
 use crate::text;
@@ -290,7 +290,11 @@ fn saga(facts: &PromoteFacts, record: &EpochRecord, reach: &Reach, loss: Loss, p
             "main answers and nobody uses it: nothing is lost"
         ));
         // Main gets the record too, so the fence is lifted only by undo.
-        steps.extend([Step::Fence { side: Side::Main, undo: true }, Step::TakeTail, Step::ApplyCopies { to: None }]);
+        steps.extend([
+            Step::Fence { side: Side::Main, undo: true, how: Fencing::Handover },
+            Step::TakeTail,
+            Step::ApplyCopies { to: None },
+        ]);
     } else {
         because.push(text!("el servidor principal no responde a tres intentos", "main did not answer three probes"));
         because.push(loss.describe());

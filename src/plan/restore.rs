@@ -2,7 +2,8 @@
 
 use crate::error::Failure;
 use crate::model::{DatabaseState, EpochRecord, Intent, Program, Role, RunId, Side};
-use crate::model::{Look, Session};
+use crate::model::{Fencing, LogState, Look, Session};
+use crate::plan::route::route;
 use crate::plan::saga::{Saga, refuse_open_intent};
 use crate::plan::step::Step;
 use crate::text;
@@ -22,6 +23,10 @@ pub struct RestoreFacts {
     pub operating: Vec<Session>,
     /// Who uses the old main server.
     pub operating_main: Vec<Session>,
+    /// Where the old main stands in the log, where its engine has one.
+    pub main_log: Option<LogState>,
+    /// Where the backup stands.
+    pub backup_log: Option<LogState>,
     /// Name of main's database file, to keep it under another.
     pub database: String,
     /// A role change is announced and nobody can go on with it: its run is not in the journal (any more).
@@ -97,14 +102,16 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
         "the backup holds epoch {}; nobody operates; main can be reached",
         record.epoch
     )];
+    let route = route(facts.main_log.as_ref(), facts.backup_log.as_ref())?;
+    because.extend(route.text());
     let mut steps = vec![
         Step::WriteIntent { intent },
         Step::StopProgram { program: Program::Svrpdv },
-        Step::Fence { side: Side::Backup, undo: true },
+        Step::Fence { side: Side::Backup, undo: true, how: route.fencing() },
     ];
     if had {
         // Its epoch is over whatever becomes of this restore: the fence stays.
-        steps.push(Step::Fence { side: Side::Main, undo: false });
+        steps.push(Step::Fence { side: Side::Main, undo: false, how: Fencing::Aside });
         steps.push(Step::SaveTail { run: facts.run });
     } else {
         because.push(text!(

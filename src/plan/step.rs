@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::FolioRule;
 use crate::model::{EpochRecord, Intent, Position, Program, Side};
+use crate::model::{Fencing, FolioRule};
 use crate::text;
 use crate::text::Text;
 
@@ -19,7 +19,12 @@ pub enum Step {
     /// Make sure that main does not serve (unplanned: does not answer either).
     AskMain { planned: bool },
     /// Make sure that no till uses the store and close a server's database for every program.
-    Fence { side: Side, undo: bool },
+    Fence {
+        side: Side,
+        undo: bool,
+        #[serde(default)]
+        how: Fencing,
+    },
     /// Copy what main has beyond the last copy, after it was fenced.
     TakeTail,
     /// Bring the standby as far as the copies on the targets follow, at least to this position where it is known.

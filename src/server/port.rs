@@ -4,8 +4,8 @@
 use std::io::Read;
 
 use crate::error::Result;
-pub use crate::model::{Change, CopyToApply, FolioRule, Look, Scanned, Session};
-use crate::model::{DatabaseId, EpochRecord, Hash, Intent, Position, Side, Ticket};
+pub use crate::model::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session};
+use crate::model::{CopyKind, DatabaseId, EpochRecord, Hash, Intent, Position, Side, Ticket};
 use crate::progress::Watch;
 use crate::world::Lock;
 
@@ -24,6 +24,9 @@ pub trait DatabaseServer: Send + Sync {
 
     /// Its instance, as relevo.toml names it.
     fn instance(&self) -> String;
+
+    /// Name and format version of the artefacts that it makes and applies: one of [`crate::model::ENGINES`].
+    fn artefacts(&self) -> (&'static str, &'static str);
 
     /// Observes it.
     fn look(&self) -> Result<Look>;
@@ -53,10 +56,11 @@ pub trait DatabaseServer: Send + Sync {
     fn take_apply_lock(&self) -> Result<Option<Lock>>;
 
     /// Reads a consistent snapshot of an open or fenced database while others write, and gives it to `sink` as a raw artefact:
-    /// whole (`base` is `None`) or the pages that differ from `base`. `None` when nothing differs or the sink declined.
+    /// whole (`base` is `None`) or what differs from `base`, as [`DatabaseServer::next`] said that it can. `None` when nothing differs or the sink declined.
     /// `sequence` numbers the copy; `record` is the epoch it belongs to. Kept for the next scan once [`DatabaseServer::copied`] is told.
     fn scan(
         &self,
+        kind: CopyKind,
         base: Option<&Position>,
         record: &EpochRecord,
         sequence: u64,
@@ -64,8 +68,8 @@ pub trait DatabaseServer: Send + Sync {
         watch: &Watch,
     ) -> Result<Option<Scanned>>;
 
-    /// Can a copy continue from this position (is what the scan needs to compare still known here)?
-    fn can_continue(&self, base: &Position) -> Result<bool>;
+    /// What kind of copy can follow the newest one, which ends here? (Is what the scan needs to go on still known?)
+    fn next(&self, base: &Position) -> Result<Next>;
 
     /// Applies a copy to the standby (a full one is built beside it and renamed into place when verified). Reads all of
     /// `content`. Refuses a copy that does not follow, is of another database or epoch, or does not end at `copy.to`.
@@ -92,7 +96,10 @@ pub trait DatabaseServer: Send + Sync {
     fn recover(&self) -> Result<()>;
 
     /// Proves that nobody has the database open and closes it for every program: fenced. Also detaches.
-    fn fence(&self) -> Result<()>;
+    fn fence(&self, how: Fencing) -> Result<()>;
+
+    /// Where it stands in the log, for the choice of a restore's route; `None` where the engine has no log to apply.
+    fn log_state(&self) -> Result<Option<LogState>>;
 
     /// Lifts a fence or attaches: open again.
     fn unfence(&self) -> Result<()>;
@@ -119,7 +126,7 @@ pub trait DatabaseServer: Send + Sync {
     /// Undoes [`DatabaseServer::receive`].
     fn discard_received(&self) -> Result<()>;
 
-    /// The closed (fenced) database file, for [`DatabaseServer::receive`].
+    /// What [`DatabaseServer::receive`] copies of the closed (fenced) database: its file, or the log's tail it was fenced with.
     fn closed_file(&self) -> Result<std::path::PathBuf>;
 
     /// Every ticket, in the order of its key, from an open or fenced database (a private copy is read where it is fenced).

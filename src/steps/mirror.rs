@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
 use crate::facts;
-use crate::model::{CopyKind, DatabaseId, DatabaseState, ENGINE, EpochRecord, Listed, Look, Position, Role, Scanned, copy_name};
+use crate::model::{CopyKind, DatabaseId, DatabaseState, EpochRecord, Listed, Look, Next, Position, Role, Scanned, copy_name};
 use crate::plan::launch::{database_behind, superseded};
 use crate::plan::mirror::{MirrorFacts, MirrorPlan, mirror as decide};
 use crate::plan::retention;
@@ -296,7 +296,7 @@ fn decide_copy(
         damaged: &damaged(listing),
         database,
         epoch: record.epoch,
-        can_continue: &|base| store.main.can_continue(base).unwrap_or(false),
+        next: &|base| store.main.next(base).unwrap_or(Next::Full),
         used: numbers_used(store, all, on, listing, record)?,
         max_increments: store.config.mirror.max_increments,
         full,
@@ -324,16 +324,17 @@ fn put_copy(
     let plan = decide_copy(store, all, on, &listing, record, database, full)?;
     let (kind, sequence, base, previous, reason) = match &plan {
         MirrorPlan::Seed { sequence, reason } => (CopyKind::Full, *sequence, None, None, Some(reason.code().to_owned())),
-        MirrorPlan::Increment { base, sequence, previous } => (CopyKind::Increment, *sequence, Some(base), Some(*previous), None),
+        MirrorPlan::Increment { kind, base, sequence, previous } => (*kind, *sequence, Some(base), Some(*previous), None),
     };
+    let (engine, engine_version) = store.main.artefacts();
     let draft = Draft {
         name: copy_name(record.epoch, sequence, kind),
         database,
         epoch: record.epoch,
         sequence,
         kind,
-        engine: ENGINE.0.to_owned(),
-        engine_version: ENGINE.1.to_owned(),
+        engine: engine.to_owned(),
+        engine_version: engine_version.to_owned(),
         from: base.cloned(),
         at: store.now(),
         previous,
@@ -344,7 +345,7 @@ fn put_copy(
     }
     let mut pages = 0;
     let listed = all[on].copies.put(draft, &mut |out| {
-        let scanned = stream(store.main.as_ref(), base, record, sequence, out, cx.watch)?;
+        let scanned = stream(store.main.as_ref(), kind, base, record, sequence, out, cx.watch)?;
         pages = scanned.as_ref().map_or(0, |s| s.change.pages);
         Ok(scanned.map(streamed))
     })?;
@@ -354,6 +355,7 @@ fn put_copy(
 /// Streams a server's snapshot into an object of a target.
 pub fn stream(
     server: &dyn DatabaseServer,
+    kind: CopyKind,
     base: Option<&Position>,
     record: &EpochRecord,
     sequence: u64,
@@ -367,7 +369,7 @@ pub fn stream(
                 .cause(e)
         }),
     };
-    server.scan(base, record, sequence, &mut sink, watch)
+    server.scan(kind, base, record, sequence, &mut sink, watch)
 }
 
 /// What a manifest keeps of a scan.

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::model::{RunId, Side};
+use crate::model::{Fencing, RunId, Side};
 use crate::plan::step::Step;
 use crate::progress::Watch;
 use crate::store::Store;
@@ -56,7 +56,7 @@ pub fn apply(cx: &Context, step: &Step) -> Result<Value> {
         Step::WriteIntent { intent } => done(store.backup.set_intent(Some(intent))),
         Step::RemoveIntent => done(store.backup.set_intent(None)),
         Step::AskMain { planned } => role::ask_main(cx, *planned),
-        Step::Fence { side, .. } => done(store.server(*side).fence()),
+        Step::Fence { side, how, .. } => done(store.server(*side).fence(*how)),
         Step::TakeTail => mirror::take_tail(cx),
         Step::ApplyCopies { to } => standby::apply_copies(cx, to.as_ref()),
         Step::VerifyStandby => standby::verify(cx),
@@ -112,7 +112,7 @@ pub fn undo(cx: &Context, step: &Step) -> Result<()> {
         Step::Fence { side, .. } => role::lift_fence(cx, *side),
         Step::Receive => store.main.discard_received(),
         Step::Place { keep } => store.main.unplace(keep, store.backup.as_ref()),
-        Step::Open { side } => store.server(*side).fence(),
+        Step::Open { side } => store.server(*side).fence(Fencing::Aside),
         Step::StopProgram { program } => programs::undo_stop(cx, *program),
         Step::StartProgram { program } => programs::undo_start(cx, *program),
         Step::CopyFile { to: path, .. } | Step::WriteFile { path, .. } | Step::RemoveFile { path } => files::put_back(cx, path),

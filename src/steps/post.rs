@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::error::{Exit, Failure, Result};
-use crate::model::{DatabaseState, EpochRecord, Program, Role, Side};
+use crate::model::{DatabaseState, EpochRecord, Fencing, Program, Role, Side};
 use crate::plan::launch::database_behind;
 use crate::plan::step::Step;
 use crate::steps::programs;
@@ -57,7 +57,7 @@ pub fn superseded(run: &Run, higher: &EpochRecord, fence: bool) -> Result<Failur
         run.step(Step::StopProgram { program: Program::Svrpdv })?;
     }
     if state == DatabaseState::Open
-        && let Err(failure) = run.step(Step::Fence { side: Side::Main, undo: false })
+        && let Err(failure) = run.step(Step::Fence { side: Side::Main, undo: false, how: Fencing::Aside })
     {
         if Run::stays_open(&failure) {
             return Err(failure);

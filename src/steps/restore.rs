@@ -18,11 +18,14 @@ pub fn restore(run: &Run, options: &Value) -> Result<Value> {
 fn plan(run: &Run) -> Result<Saga> {
     let store = &run.store;
     let (main, backup) = (store.main.look()?, store.backup.look()?);
+    let main_reachable = main.reachable;
     let facts = RestoreFacts {
         run: run.id,
         role: store.config.machine.role,
         operating_main: if main.reachable { store.main.sessions()? } else { Vec::new() },
         main,
+        main_log: if main_reachable { store.main.log_state()? } else { None },
+        backup_log: store.backup.log_state()?,
         operating: store.backup.sessions()?,
         abandoned: role::is_abandoned(store, &backup, run.id)?,
         backup,

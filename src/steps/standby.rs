@@ -155,7 +155,7 @@ fn apply_chain(
         let manifest = &listed.manifest;
         let apply = || -> Result<()> {
             // An increment is written into the standby itself: its content is proved before the first page.
-            if manifest.kind == CopyKind::Increment {
+            if manifest.kind != CopyKind::Full {
                 copies.verify(manifest, watch)?;
             }
             let mut content = copies.open(manifest)?;
@@ -329,8 +329,10 @@ pub fn apply_copies(cx: &Context, to: Option<&Position>) -> Result<Value> {
 /// A planned promote moves no folio, so the standby must be page for page what the fenced main is: what [`take_tail`] scanned last.
 fn holds_all_of_main(store: &Store, standby: &Position) -> Result<()> {
     let main = store.main.look()?;
-    let same =
-        main.position.as_ref().is_some_and(|p| (p.database, p.epoch, p.root) == (standby.database, standby.epoch, standby.root));
+    let same = main
+        .position
+        .as_ref()
+        .is_some_and(|p| (p.database, p.epoch, &p.mark) == (standby.database, standby.epoch, &standby.mark));
     if main.state == DatabaseState::Fenced && same {
         return Ok(());
     }

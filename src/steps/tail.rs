@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use serde_json::{Value, json};
 
 use crate::error::{Failure, Result};
-use crate::model::{CopyKind, DatabaseState, ENGINE, Epoch, EpochRecord, Listed, Ticket, TicketKey, copy_name};
+use crate::model::{CopyKind, DatabaseState, Epoch, EpochRecord, Listed, Ticket, TicketKey, copy_name};
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
 use crate::steps::spool::{Each, Spool};
@@ -244,21 +244,23 @@ fn put_whole(
         return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
     };
     let record = EpochRecord { database: Some(database), ..EpochRecord { epoch, ..EpochRecord::first(None) } };
+    let (engine, engine_version) = main.artefacts();
     let draft = Draft {
         name: name.to_owned(),
         database,
         epoch,
         sequence: number,
         kind: CopyKind::Tail,
-        engine: ENGINE.0.to_owned(),
-        engine_version: ENGINE.1.to_owned(),
+        engine: engine.to_owned(),
+        engine_version: engine_version.to_owned(),
         from: None,
         at: store.now(),
         previous: None,
         reason: Some("tail".to_owned()),
     };
-    let listed =
-        copies.put(draft, &mut |out| Ok(mirror::stream(main, None, &record, number, out, watch)?.map(mirror::streamed)))?;
+    let listed = copies.put(draft, &mut |out| {
+        Ok(mirror::stream(main, CopyKind::Tail, None, &record, number, out, watch)?.map(mirror::streamed))
+    })?;
     match listed {
         Some(listed) => copies.verify(&listed.manifest, watch).map(|()| listed),
         None => Err(Failure::failed("tail_empty", text!("no hubo nada que guardar", "there was nothing to save"))),

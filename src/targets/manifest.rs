@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use serde_json::Value;
 
-use crate::model::{CopyKind, ENGINE, Hash};
+use crate::model::{CopyKind, ENGINES, Hash, Mark};
 pub use crate::model::{Listed, Manifest, Sized, copy_name};
 use crate::text;
 use crate::text::Text;
@@ -61,11 +61,15 @@ pub(super) fn check_parts(manifest: &Manifest) -> Result<(), Text> {
     }
     // A newer relevo elsewhere in the store: what this one does not know it must not apply, and not take for damage either.
     let (engine, version) = (&manifest.engine, &manifest.engine_version);
-    if (engine.as_str(), version.as_str()) != ENGINE {
+    if !ENGINES.contains(&(engine.as_str(), version.as_str())) {
         return Err(text!(
             "la hizo otra versión de relevo ({engine}, formato {version}); actualice relevo en este equipo",
             "another version of relevo made it ({engine}, format {version}); update relevo on this machine"
         ));
+    }
+    let own = |mark: &Mark| matches!(mark, Mark::Pages { .. }) == (engine == ENGINES[0].0);
+    if !own(&to.mark) || from.as_ref().is_some_and(|from| !own(&from.mark)) {
+        return Err(text!("las posiciones no son de ese motor", "the positions are not of that engine"));
     }
     if to.database != *database || from.as_ref().is_some_and(|from| from.database != *database) {
         return Err(text!("las posiciones son de otra base de datos", "the positions are those of another database"));
@@ -84,8 +88,12 @@ pub(super) fn check_parts(manifest: &Manifest) -> Result<(), Text> {
         return Err(text!("la posición final no es la de esta copia", "the end position is not that of this copy"));
     }
     match (kind, from, previous) {
-        (CopyKind::Increment, Some(from), Some(_)) if (from.epoch, from.sequence) < (*epoch, *sequence) => Ok(()),
-        (CopyKind::Increment, ..) => {
+        (CopyKind::Increment | CopyKind::Differential, Some(from), Some(_))
+            if (from.epoch, from.sequence) < (*epoch, *sequence) =>
+        {
+            Ok(())
+        }
+        (CopyKind::Increment | CopyKind::Differential, ..) => {
             Err(text!("un incremento debe continuar la copia anterior", "an increment must continue the copy before it"))
         }
         (_, None, None) => Ok(()),

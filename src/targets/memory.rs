@@ -127,7 +127,7 @@ fn random() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Position, Sized, copy_name};
+    use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Mark, Position, Sized, copy_name};
 
     fn known(count: u64) -> Known {
         let database = DatabaseId(uuid::Uuid::from_u128(7));
@@ -146,7 +146,7 @@ mod tests {
                 engine: "embedded".to_owned(),
                 engine_version: "1".to_owned(),
                 from: None,
-                to: Position { database, epoch: Epoch(1), sequence: n, root: hash },
+                to: Position { database, epoch: Epoch(1), sequence: n, mark: Mark::Pages { root: hash } },
                 at: "2024-05-01T10:00:00-06:00".to_owned(),
                 raw: Sized { bytes: 1, hash },
                 stored: Sized { bytes: 1, hash },

@@ -10,7 +10,7 @@ use super::copies::{Copies, Draft, Identity, Streamed, read_failure};
 use super::directory::Directory;
 use super::{Target, seal};
 use crate::error::{Failure, Result};
-use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Position, copy_name};
+use crate::model::{CopyKind, DatabaseId, Epoch, Hash, Listed, Mark, Position, copy_name};
 use crate::progress::Watch;
 use crate::text;
 use crate::world::{self, Label};
@@ -30,7 +30,12 @@ fn sealed(path: &Path, key: &age::x25519::Identity, opens: bool) -> Copies {
 }
 
 fn position(sequence: u64) -> Position {
-    Position { database: DatabaseId(uuid::Uuid::from_u128(7)), epoch: Epoch(1), sequence, root: Hash::of(b"root") }
+    Position {
+        database: DatabaseId(uuid::Uuid::from_u128(7)),
+        epoch: Epoch(1),
+        sequence,
+        mark: Mark::Pages { root: Hash::of(b"root") },
+    }
 }
 
 fn draft(sequence: u64, kind: CopyKind) -> Draft {
@@ -364,7 +369,7 @@ fn a_copy_of_another_version_is_not_believed() {
     put_full(&copies, 1, &content(1));
     let manifest = dir.path().join("s1").join(copy_name(Epoch(1), 1, CopyKind::Full)).with_extension("json");
     let good = fs::read_to_string(&manifest).unwrap();
-    for (key, value) in [("engine_version", "2"), ("engine", "sqlserver")] {
+    for (key, value) in [("engine_version", "2"), ("engine", "oracle")] {
         let mut body: serde_json::Value = serde_json::from_str(&good).unwrap();
         body.as_object_mut().unwrap().shift_remove("check");
         body[key] = value.into();

@@ -86,21 +86,34 @@ pub struct Command {
     pub log: Option<PathBuf>,
 }
 
-/// An OS lock that is held until this value is dropped (or the process ends, however it ends).
+/// A lock that is held until this value is dropped (or the process ends, however it ends).
 #[derive(Debug)]
-pub struct Lock {
-    file: File,
-    path: PathBuf,
+pub struct Lock(Held);
+
+#[derive(Debug)]
+enum Held {
+    /// Of the operating system.
+    File(File, PathBuf),
+    /// Of a database server: what has to live for it, a connection.
+    Other { _alive: Box<dyn std::fmt::Debug + Send + Sync> },
 }
 
 impl Lock {
     pub(crate) fn new(file: File, path: PathBuf) -> Self {
-        Lock { file, path }
+        Lock(Held::File(file, path))
     }
 
-    /// The lock file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// A lock that lasts as long as this value.
+    pub fn alive(value: impl std::fmt::Debug + Send + Sync + 'static) -> Self {
+        Lock(Held::Other { _alive: Box::new(value) })
+    }
+
+    /// The lock file; none where it is no lock of the operating system.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Held::File(_, path) => Some(path),
+            Held::Other { .. } => None,
+        }
     }
 }
 
@@ -108,7 +121,9 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Closing would do, but later: Windows takes its time, and on unix a program that another thread starts right now
         // shares the handle for a moment.
-        let _ = self.file.unlock();
+        if let Held::File(file, _) = &self.0 {
+            let _ = file.unlock();
+        }
     }
 }
 

@@ -245,7 +245,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state/role-change.lock");
         let lock = Os.try_lock(&path).unwrap().unwrap();
-        assert_eq!(lock.path(), path);
+        assert_eq!(lock.path(), Some(path.as_path()));
         assert!(Os.try_lock(&path).unwrap().is_none());
         drop(lock);
         assert!(Os.try_lock(&path).unwrap().is_some());

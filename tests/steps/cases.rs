@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use relevo::model::{DatabaseId, Epoch, EpochRecord, FolioRule, Intent, Program, RunId, Side};
+use relevo::model::{DatabaseId, Epoch, EpochRecord, Fencing, FolioRule, Intent, Program, RunId, Side};
 use relevo::operator::Operator;
 use relevo::plan::step::Step;
 use relevo::progress::Watch;
@@ -101,8 +101,8 @@ fn promoted(shop: &Shop) {
     shop.main_on();
 }
 
-const FENCE_MAIN: Step = Step::Fence { side: Side::Main, undo: true };
-const FENCE_BACKUP: Step = Step::Fence { side: Side::Backup, undo: true };
+const FENCE_MAIN: Step = Step::Fence { side: Side::Main, undo: true, how: Fencing::Handover };
+const FENCE_BACKUP: Step = Step::Fence { side: Side::Backup, undo: true, how: Fencing::Aside };
 
 /// Both databases are closed and the backup's is received beside main's.
 fn received(store: &Store, run: RunId) {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, Result};
 use crate::model::kept;
-use crate::model::{CopyKind, CopyToApply, DatabaseState, Epoch, Position, Side};
+use crate::model::{CopyKind, CopyToApply, DatabaseState, Epoch, Mark, Position, Side};
 use crate::progress::{Progress, Watch};
 use crate::text;
 use crate::text::Text;
@@ -99,7 +99,7 @@ impl Place<'_> {
         };
         let Some(database) = record.database else { return Ok(None) };
         let (_, root) = pages::hash_file(self.path, watch)?;
-        Ok(Some(Position { database, epoch: Epoch(record.epoch.0 - 1), sequence: 0, root }))
+        Ok(Some(Position { database, epoch: Epoch(record.epoch.0 - 1), sequence: 0, mark: Mark::Pages { root } }))
     }
 
     /// See `DatabaseServer::follow_again`. The position is durable before the state that makes it count.
@@ -145,7 +145,7 @@ impl Place<'_> {
         match copy.kind {
             CopyKind::Full => self.full(copy, state, content, watch),
             CopyKind::Increment => self.increment(copy, state, &standby, content, watch),
-            CopyKind::Tail => {
+            CopyKind::Differential | CopyKind::Tail => {
                 Err(wrong("copy_is_a_tail", copy, text!("es la cola de un antiguo principal", "it is the tail of an old main")))
             }
         }
@@ -204,7 +204,7 @@ impl Place<'_> {
         synced.map_err(|e| failed(&e))?;
         drop(file);
         let (table, root) = hashed?;
-        if root != copy.to.root {
+        if Some(root) != copy.to.mark.root() {
             return Err(wrong(
                 "copy_damaged",
                 copy,
@@ -336,7 +336,7 @@ impl Place<'_> {
         self.write(&Standby { position: Some(position.clone()), applying: Some(copy.name.clone()) })?;
         table.hashes.resize(page_count as usize, [0; 16]);
         self.write_pages(copy, page_size, page_count, pages, &mut table, content, watch)?;
-        if table.root() != copy.to.root {
+        if Some(table.root()) != copy.to.mark.root() {
             return Err(wrong(
                 "copy_damaged",
                 copy,
@@ -411,7 +411,7 @@ impl Place<'_> {
         };
         let snapshot = Snapshot::of(self.path)?;
         let table = pages::hash_all(&snapshot, watch)?;
-        if table.root() != position.root {
+        if Some(table.root()) != position.mark.root() {
             // What the copies say of it is not true any more: it is built again from a full copy, not continued.
             self.write(&Standby::default())?;
             return Err(Failure::failed(

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::error::{Failure, Result};
-use crate::model::{Change, CopyKind, EpochRecord, Position, Scanned};
+use crate::model::{Change, CopyKind, EpochRecord, Mark, Position, Scanned};
 use crate::progress::{Progress, Watch};
 use crate::server::port::Part;
 use crate::text;
@@ -45,7 +45,8 @@ pub fn scan(
             text!("la base todavía no tiene identidad", "the database has no identity yet"),
         ));
     };
-    let position = |table: &PageTable| Position { database, epoch: record.epoch, sequence, root: table.root() };
+    let position =
+        |table: &PageTable| Position { database, epoch: record.epoch, sequence, mark: Mark::Pages { root: table.root() } };
     let (change, table) = match base {
         None => match full(snapshot, sink, watch)? {
             Some(done) => done,

@@ -26,7 +26,8 @@ use self::snapshot::Snapshot;
 use crate::config::Tickets;
 use crate::error::{Failure, Result};
 use crate::model::{
-    CopyToApply, DatabaseId, DatabaseState, EpochRecord, FolioRule, Hash, Intent, Look, Position, Scanned, Session, Side, Ticket,
+    CopyKind, CopyToApply, DatabaseId, DatabaseState, ENGINES, EpochRecord, Fencing, FolioRule, Hash, Intent, LogState, Look,
+    Next, Position, Scanned, Session, Side, Ticket,
 };
 use crate::progress::Watch;
 use crate::server::port::{DatabaseServer, Part, Post};
@@ -174,6 +175,10 @@ impl DatabaseServer for Embedded {
         self.dir.display().to_string()
     }
 
+    fn artefacts(&self) -> (&'static str, &'static str) {
+        ENGINES[0]
+    }
+
     fn look(&self) -> Result<Look> {
         let instance = self.instance();
         if !self.dir.is_dir() {
@@ -255,6 +260,7 @@ impl DatabaseServer for Embedded {
 
     fn scan(
         &self,
+        _kind: CopyKind,
         base: Option<&Position>,
         record: &EpochRecord,
         sequence: u64,
@@ -271,8 +277,8 @@ impl DatabaseServer for Embedded {
         Ok(Some(scanned))
     }
 
-    fn can_continue(&self, base: &Position) -> Result<bool> {
-        Ok(pages::kept(&self.dir, base).is_some())
+    fn next(&self, base: &Position) -> Result<Next> {
+        Ok(if pages::kept(&self.dir, base).is_some() { Next::Increment } else { Next::Full })
     }
 
     fn apply(&self, copy: &CopyToApply, content: &mut dyn Read, watch: &Watch) -> Result<()> {
@@ -311,7 +317,11 @@ impl DatabaseServer for Embedded {
         self.place().forget()
     }
 
-    fn fence(&self) -> Result<()> {
+    fn log_state(&self) -> Result<Option<LogState>> {
+        Ok(None)
+    }
+
+    fn fence(&self, _how: Fencing) -> Result<()> {
         state::fence(self.world.as_ref(), &self.path, &self.sessions()?)
     }
 

@@ -133,7 +133,12 @@ struct Head {
 
 /// File of the table of a position.
 pub fn table_path(dir: &Path, position: &Position) -> PathBuf {
-    dir.join(format!("pages-e{:06}-s{:08}-{}.tbl", position.epoch.0, position.sequence, position.root.short()))
+    dir.join(format!(
+        "pages-e{:06}-s{:08}-{}.tbl",
+        position.epoch.0,
+        position.sequence,
+        position.mark.root().unwrap_or(Hash([0; 32])).short()
+    ))
 }
 
 /// Keeps the table of a position, durably, with a checksum of its own; and of the others only `also`.
@@ -165,7 +170,7 @@ pub fn keep(world: &dyn World, dir: &Path, position: &Position, table: &PageTabl
 /// The table of a position, if it is kept here and sound.
 pub fn kept(dir: &Path, position: &Position) -> Option<PageTable> {
     let (head, table) = load(&table_path(dir, position))?;
-    (head.position == *position && table.root() == position.root).then_some(table)
+    (head.position == *position && Some(table.root()) == position.mark.root()).then_some(table)
 }
 
 /// The newest position whose table is kept.
@@ -204,6 +209,7 @@ fn load(path: &Path) -> Option<(Head, PageTable)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Mark;
     use crate::model::{DatabaseId, Epoch};
 
     fn table(pages: &[u8]) -> PageTable {
@@ -225,7 +231,7 @@ mod tests {
         ) {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("pages-e000001-s00000001-x.tbl");
-            let position = Position { database: DatabaseId(uuid::Uuid::nil()), epoch: Epoch(1), sequence: 1, root: Hash::of(b"x") };
+            let position = Position { database: DatabaseId(uuid::Uuid::nil()), epoch: Epoch(1), sequence: 1, mark: Mark::Pages { root: Hash::of(b"x") } };
             let head = serde_json::to_vec(&Head { position, page_size: size, pages }).unwrap();
             let mut claimed = MAGIC.to_vec();
             claimed.extend((head.len() as u32).to_le_bytes());
@@ -255,7 +261,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let world = world::real();
         let table = table(&[1, 2]);
-        let position = Position { database: DatabaseId(uuid::Uuid::now_v7()), epoch: Epoch(1), sequence: 3, root: table.root() };
+        let position = Position {
+            database: DatabaseId(uuid::Uuid::now_v7()),
+            epoch: Epoch(1),
+            sequence: 3,
+            mark: Mark::Pages { root: table.root() },
+        };
         keep(world.as_ref(), dir.path(), &position, &table, None).unwrap();
         assert_eq!(kept(dir.path(), &position), Some(table));
         assert_eq!(newest(dir.path()), Some(position.clone()));

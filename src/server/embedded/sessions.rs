@@ -118,7 +118,7 @@ mod tests {
     fn a_held_lock_without_its_file_still_counts() {
         let dir = tempfile::tempdir().unwrap();
         let lock = announce(&Os, dir.path(), "CAJA2").unwrap();
-        std::fs::remove_file(lock.path().with_extension("json")).unwrap();
+        std::fs::remove_file(lock.path().unwrap().with_extension("json")).unwrap();
         let found = list(&Os, dir.path()).unwrap();
         assert_eq!((found.len(), found[0].pid), (1, None));
         assert!(found[0].name.starts_with("CAJA2-"));

@@ -65,7 +65,17 @@ impl Pair {
             }
             Ok(true)
         };
-        let scanned: Option<Scanned> = self.main.scan(base, &self.record, sequence, &mut sink, &Watch::silent()).unwrap();
+        let scanned: Option<Scanned> = self
+            .main
+            .scan(
+                if base.is_some() { CopyKind::Increment } else { CopyKind::Full },
+                base,
+                &self.record,
+                sequence,
+                &mut sink,
+                &Watch::silent(),
+            )
+            .unwrap();
         let scanned = scanned?;
         assert_eq!(scanned.change.bytes, raw.len() as u64);
         let kind = scanned.change.kind;
