@@ -4,4 +4,5 @@
 pub mod decide;
 pub mod errors;
 pub mod preflight;
+pub mod rows;
 pub mod statements;

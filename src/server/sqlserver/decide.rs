@@ -1,1 +1,0 @@
-//! Decisions about copies and routes, from what was observed. Pure: no server, no clock.

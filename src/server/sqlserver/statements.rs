@@ -1,1 +1,0 @@
-//! Every statement that may be sent to a server. What cannot be expressed here cannot be sent.
