@@ -5,4 +5,5 @@
 //! driver in relevo: the two check each other.
 
 pub mod sql;
+pub mod tds;
 pub mod wire;

@@ -1,0 +1,5 @@
+//! The protocol against clients that others wrote, with an instance that answers a handful of texts.
+
+mod driver;
+mod fake;
+mod raw;
