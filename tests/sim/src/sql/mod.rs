@@ -7,8 +7,13 @@
 
 pub mod ast;
 pub mod catalog;
+mod message;
+mod parse;
+mod token;
 pub mod types;
 pub mod value;
 
 pub use catalog::{Catalog, Table, TableColumn};
+pub use message::message;
+pub use parse::{parse, parse_with};
 pub use types::{read_type, type_text};
