@@ -43,6 +43,9 @@ pub struct Config {
     /// Releasing licence seats.
     #[serde(default)]
     pub seats: Seats,
+    /// Where both servers are SQL Server.
+    #[serde(default)]
+    pub sqlserver: SqlServerSection,
     /// What scripts may touch on disk: name of a root → folder.
     #[serde(default)]
     pub files: BTreeMap<String, PathBuf>,
@@ -106,8 +109,61 @@ pub struct ServerSection {
     /// Database name.
     #[serde(default = "default_database")]
     pub database: String,
-    /// SQL Server login.
+    /// SQL Server login. None: the Windows account that relevo runs as (Windows only).
     pub login: Option<Login>,
+    /// SQL Server: where to connect (`host,port` or `host\instance`) when the instance's own name does not lead there.
+    pub address: Option<String>,
+    /// SQL Server: the exchange folder, by the path that this SQL Server itself sees. It reads and writes backups there.
+    pub exchange: Option<String>,
+    /// SQL Server: the exchange folder by the path that this machine sees, a share for instance. Default: the same path.
+    pub exchange_here: Option<PathBuf>,
+    /// SQL Server: what is encrypted on the way.
+    #[serde(default)]
+    pub encryption: Encryption,
+    /// SQL Server: believe the server's certificate without checking it, as Express's own self-signed one needs.
+    #[serde(default)]
+    pub trust_certificate: bool,
+}
+
+/// What is encrypted between relevo and SQL Server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Everything.
+    #[default]
+    Required,
+    /// The login only.
+    Login,
+    /// Nothing, not even the password: on this computer only (127.0.0.1).
+    None,
+}
+
+/// `[sqlserver]`: how relevo deals with both servers where they are SQL Server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SqlServerSection {
+    /// How the `program_name` of SvrPdv's session begins: a server with one is serving. See it with `relevo doctor` while SvrPdv runs.
+    pub svrpdv: String,
+    /// Time between the two looks that prove that nobody operates. Default 5 s: a till that reconnects does so sooner.
+    #[serde(deserialize_with = "duration")]
+    pub between_looks: Duration,
+    /// How long a connection may take. Default 5 s.
+    #[serde(deserialize_with = "duration")]
+    pub connect_timeout: Duration,
+    /// How long a statement of the store or of a script may take. Default 30 s. Backups and restores take as long as they take.
+    #[serde(deserialize_with = "duration")]
+    pub statement_timeout: Duration,
+}
+
+impl Default for SqlServerSection {
+    fn default() -> Self {
+        SqlServerSection {
+            svrpdv: "SvrPdv".to_owned(),
+            between_looks: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 /// A login; the password is a reference `secret:NAME`, never the password itself.

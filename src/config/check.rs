@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::load::meant;
-use super::{Authorisation, Config, Engine, TargetSection};
+use super::{Authorisation, Config, Encryption, Engine, ServerSection, TargetSection};
 use crate::error::{Failure, Result};
 use crate::model::{Role, Side};
 use crate::text;
@@ -12,6 +12,31 @@ use crate::text::Text;
 
 /// Above this level a copy takes minutes and more memory than a main server can spare.
 const MAX_COMPRESSION: u8 = 9;
+
+/// What an instance of SQL Server needs beside its name.
+fn check_sqlserver(side: Side, server: &ServerSection) -> Result<()> {
+    if server.exchange.as_ref().is_none_or(|folder| folder.trim().is_empty()) {
+        return Err(invalid(text!(
+            "falta servers.{side}.exchange: la carpeta de paso donde ese SQL Server escribe y lee respaldos",
+            "servers.{side}.exchange is missing: the folder where that SQL Server writes and reads backups"
+        )));
+    }
+    let address = server.address.as_ref().unwrap_or(&server.instance);
+    let host = address.split(['\\', ',']).next().unwrap_or_default().trim();
+    if server.encryption == Encryption::None && !["127.0.0.1", "localhost", "::1"].contains(&host) {
+        return Err(invalid(text!(
+            "servers.{side}.encryption = \"none\" mandaría la contraseña sin cifrar por la red; use \"required\" o \"login\"",
+            "servers.{side}.encryption = \"none\" would send the password in clear over the network; use \"required\" or \"login\""
+        )));
+    }
+    if server.login.is_none() && !cfg!(windows) {
+        return Err(invalid(text!(
+            "falta servers.{side}.login: la cuenta de Windows sólo sirve en Windows",
+            "servers.{side}.login is missing: the Windows account works on Windows only"
+        )));
+    }
+    Ok(())
+}
 
 impl Config {
     /// Refuses what can never work. All failures end with exit 3.
@@ -64,13 +89,6 @@ impl Config {
             )
             .hint(text!("ponga el mismo engine en los dos servidores", "give both servers the same engine")));
         }
-        if self.servers.main.engine == Engine::Sqlserver {
-            return Err(Failure::invalid(
-                "engine_not_available",
-                text!("engine = \"sqlserver\" llega en una versión posterior", "engine = \"sqlserver\" comes in a later version"),
-            )
-            .hint(text!("use engine = \"embedded\"", "use engine = \"embedded\"")));
-        }
         for side in [Side::Main, Side::Backup] {
             let server = self.server(side);
             for (key, value) in [("instance", &server.instance), ("database", &server.database)] {
@@ -80,6 +98,9 @@ impl Config {
             }
             if let Some(login) = &server.login {
                 secret(&format!("servers.{side}.login.password"), &login.password)?;
+            }
+            if server.engine == Engine::Sqlserver {
+                check_sqlserver(side, server)?;
             }
         }
         Ok(())
@@ -199,13 +220,19 @@ mod tests {
     fn every_validation_refuses() {
         let good = Config::template(Role::Backup);
         let login = "database = \"BDPdv\"\nlogin = { user = \"sa\", password = \"hunter2\" }";
+        let sqlserver = ("engine = \"embedded\"", "engine = \"sqlserver\"\nexchange = 'C:\\paso'\nencryption = \"none\"");
         type Changes<'a> = &'a [(&'a str, &'a str)];
         let cases: &[(Changes, &str, &str)] = &[
             (&[("id = \"0001\"", "id = \"\"")], "config_invalid", "store.id"),
             (&[("id = \"0001\"", "id = \"a b\"")], "config_invalid", "store.id"),
             (&[("name = \"CAJA1\"", "name = \"CAJÓN\"")], "config_invalid", "machine.name"),
             (&[("engine = \"embedded\"", "engine = \"sqlserver\"")], "mixed_engines", "servers.backup.engine"),
-            (&[("engine = \"embedded\"", "engine = \"sqlserver\""); 2], "engine_not_available", "sqlserver"),
+            (&[("engine = \"embedded\"", "engine = \"sqlserver\""); 2], "config_invalid", "servers.main.exchange"),
+            (
+                &[(sqlserver.0, sqlserver.1), ("engine = \"embedded\"", "engine = \"sqlserver\"")],
+                "config_invalid",
+                "servers.main.encryption",
+            ),
             (&[("targets = [\"espejo\"]", "targets = [\"espjo\"]")], "unknown_target", "espjo"),
             (&[("targets = [\"espejo\"]", "targets = []")], "config_invalid", "mirror.targets"),
             (&[("targets = [\"espejo\"]", "targets = [\"espejo\", \"espejo\"]")], "config_invalid", "mirror.targets"),

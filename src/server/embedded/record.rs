@@ -14,6 +14,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::model::kept;
 use crate::model::{DatabaseId, Epoch, EpochRecord, FolioRule, Intent, RunId, Side};
 use crate::server::embedded::sql;
+use crate::server::epoch::{self, Step, higher, started};
 use crate::text;
 use crate::world::{Label, Moment, World, read_if_there};
 
@@ -125,6 +126,10 @@ pub fn read(conn: &Connection) -> Result<Option<EpochRecord>> {
     Ok(Some(EpochRecord { database: database_id(conn)?, epoch, holder, run, awaiting_start }))
 }
 
+fn step_to(conn: &Connection, record: &EpochRecord) -> Result<Step> {
+    epoch::step_to(database_id(conn)?, read(conn)?.as_ref(), record)
+}
+
 /// Commits the record and, when it begins a new epoch, the folio rule in the same transaction. `at` is the time, for people.
 /// Fails with `higher_epoch` where a higher one is recorded, `epoch_taken` where another run recorded this one, and
 /// `other_database` where the record is of another database.
@@ -163,49 +168,6 @@ pub fn commit(
         };
         transaction.commit().map_err(sql::failed)
     })
-}
-
-/// What brings the database to a record.
-#[derive(PartialEq, Eq)]
-enum Step {
-    Nothing,
-    Started,
-    Begins,
-}
-
-fn step_to(conn: &Connection, record: &EpochRecord) -> Result<Step> {
-    if let (Some(here), Some(wanted)) = (database_id(conn)?, record.database)
-        && here != wanted
-    {
-        return Err(Failure::failed(
-            "other_database",
-            text!("la base es {here}, no {wanted}", "the database is {here}, not {wanted}"),
-        )
-        .hint(text!("revise que la instancia sea la de esta sucursal", "check that the instance is this store's")));
-    }
-    match read(conn)? {
-        Some(there) if there.epoch > record.epoch => Err(higher(&there)),
-        Some(there) if there.epoch == record.epoch && (there.run, there.holder) != (record.run, record.holder) => {
-            let epoch = there.epoch;
-            Err(Failure::new(
-                Exit::OtherHolder,
-                "epoch_taken",
-                text!("otra corrida ya registró la época {epoch}", "another run already recorded epoch {epoch}"),
-            )
-            .hint(text!("consulte relevo status", "see relevo status")))
-        }
-        Some(there) if there.epoch == record.epoch && there.awaiting_start == record.awaiting_start => Ok(Step::Nothing),
-        Some(there) if started(&there, record) => Ok(Step::Nothing),
-        Some(there) if there.epoch == record.epoch => Ok(Step::Started),
-        _ => Ok(Step::Begins),
-    }
-}
-
-/// Main was started in this epoch: a restore that repeats its record does not make it wait again.
-fn started(there: &EpochRecord, record: &EpochRecord) -> bool {
-    (there.epoch, there.holder, there.run) == (record.epoch, record.holder, record.run)
-        && !there.awaiting_start
-        && record.awaiting_start
 }
 
 /// Moves the sequence past everything that the old holder may have issued.
@@ -263,19 +225,6 @@ fn identity_in(conn: &Connection, store: &str) -> Result<Option<DatabaseId>> {
         .hint(text!("corrija [store] id o la instancia en relevo.toml", "correct [store] id or the instance in relevo.toml"))),
         None => Ok(None),
     }
-}
-
-fn higher(there: &EpochRecord) -> Failure {
-    let (epoch, holder) = (there.epoch, there.holder);
-    Failure::new(
-        Exit::OtherHolder,
-        "higher_epoch",
-        text!("ya rige la época {epoch}, del servidor {holder}", "epoch {epoch}, held by {holder}, is already in force"),
-    )
-    .hint(text!(
-        "consulte relevo status: otro servidor atiende la sucursal",
-        "see relevo status: another server serves the store"
-    ))
 }
 
 fn unreadable(what: &dyn std::fmt::Display) -> Failure {
