@@ -9,8 +9,10 @@ use crate::text;
 use crate::text::Text;
 
 pub mod kept;
+mod lsn;
 mod manifest;
 mod observed;
+pub use lsn::{Lsn, NoLsn};
 pub use manifest::{ENGINES, Listed, Manifest, Sized, copy_name};
 pub use observed::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session};
 
@@ -247,35 +249,6 @@ impl Mark {
             Mark::Pages { root } => Some(*root),
             Mark::Log { .. } => None,
         }
-    }
-}
-
-/// A log sequence number of SQL Server, numeric(25,0). In JSON a string, since programs read large numbers inexactly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Lsn(pub u128);
-
-impl fmt::Display for Lsn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::str::FromStr for Lsn {
-    type Err = std::num::ParseIntError;
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        s.parse().map(Lsn)
-    }
-}
-
-impl Serialize for Lsn {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Lsn {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -302,7 +302,7 @@ pub(crate) fn logged(kinds: &str) -> Vec<Listed> {
         };
         let base = if kind == 'F' { sequence } else { full.map_or(0, |f| f.manifest.sequence) };
         next.manifest.to.mark = Mark::Log {
-            lsn: crate::model::Lsn(u128::from(sequence) * 100),
+            lsn: crate::model::Lsn(i128::from(sequence) * 100),
             fork: Uuid::nil(),
             base: Uuid::from_u128(base.into()),
         };
