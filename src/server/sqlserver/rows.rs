@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::error::{Failure, Result};
-use crate::server::sqlserver::decide::Lsn;
+use crate::model::Lsn;
 use crate::text;
 
 /// A value.
@@ -128,7 +128,7 @@ mod tests {
         .into_iter()
         .collect();
         assert_eq!((row.int("a").unwrap(), row.int("d").unwrap()), (Some(7), None));
-        assert_eq!(row.lsn("b").unwrap(), Some(Lsn(45000000003200001)));
+        assert_eq!(row.lsn("b").unwrap(), Some(Lsn(45_000_000_003_200_001)));
         assert_eq!(row.must_guid("c").unwrap().to_string(), "6f9619ff-8b86-d011-b42d-00c04fc964ff");
         assert_eq!(row.guid("z").unwrap(), None);
         assert!(!row.yes("d").unwrap() && row.yes("a").unwrap());

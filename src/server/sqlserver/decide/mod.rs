@@ -1,8 +1,7 @@
 //! Decisions about copies and routes, from what was observed. Pure: no server, no clock. LSN, recovery fork, family and differential
 //! base decide; names and dates never do.
 
-mod facts;
 mod replace;
 
-pub use facts::Lsn;
+pub use crate::model::Lsn;
 pub use replace::{MayReplace, NoReplace, Over, ReplaceToken, Standing, may_replace};

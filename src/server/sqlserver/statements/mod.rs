@@ -16,6 +16,7 @@ mod restore;
 mod sessions;
 mod store;
 mod survey;
+mod tickets;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub use restore::{Move, Recovery, Restore, RestoreKind, file_list, header, recov
 pub use sessions::*;
 pub use store::{Access, begin, commit, of_the_store, rollback};
 pub use survey::*;
+pub use tickets::*;
 
 /// A batch, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]

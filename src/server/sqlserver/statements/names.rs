@@ -8,12 +8,12 @@ use crate::text;
 use crate::text::Text;
 
 /// `[x]`, with `]` doubled.
-fn identifier(words: &str) -> String {
+pub(super) fn identifier(words: &str) -> String {
     format!("[{}]", words.replace(']', "]]"))
 }
 
 /// `N'x'`, with `'` doubled.
-fn literal(words: &str) -> String {
+pub(super) fn literal(words: &str) -> String {
     format!("N'{}'", words.replace('\'', "''"))
 }
 
@@ -25,7 +25,7 @@ fn refused(what: &Text, words: &str, why: Text) -> Failure {
 }
 
 /// Fails unless `words` can stand in a statement: something, of at most `most` UTF-16 units, without control characters.
-fn check(what: &Text, words: &str, most: usize) -> Result<()> {
+pub(super) fn fits(what: &Text, words: &str, most: usize) -> Result<()> {
     if words.is_empty() {
         return Err(refused(what, words, text!("no puede ir vacío", "it must not be empty")));
     }
@@ -47,7 +47,7 @@ macro_rules! words {
         impl $name {
             /// Checks the words.
             pub fn new(words: &str) -> Result<Self> {
-                check(&text!($es, $en), words, $most)?;
+                fits(&text!($es, $en), words, $most)?;
                 Ok($name(words.to_owned()))
             }
 
@@ -105,7 +105,7 @@ impl DatabaseName {
     /// Checks the name.
     pub fn new(name: &str) -> Result<Self> {
         let what = text!("el nombre de la base", "the name of the database");
-        check(&what, name, 123)?; // five fewer than the server takes: its log file is called NAME_log
+        fits(&what, name, 123)?; // five fewer than the server takes: its log file is called NAME_log
         // The server ignores trailing spaces and, mostly, case.
         if SYSTEM.contains(&name.trim().to_lowercase().as_str()) {
             return Err(refused(&what, name, text!("es una base del sistema", "it is a database of the system")));
@@ -159,7 +159,7 @@ impl ServerPath {
     /// Checks the path: `X:\…`, `\\server\share\…`, or `/…` where the server runs on Linux.
     pub fn new(path: &str) -> Result<Self> {
         let what = text!("la ruta en el servidor", "the path on the server");
-        check(&what, path, 259)?;
+        fits(&what, path, 259)?;
         let bytes = path.as_bytes();
         let drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
         // `\\.\` and `\\?\` name devices: a log backup to NUL would break the chain of everybody.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::reader::{Token, tokens};
 use super::*;
+use crate::config::Tickets;
 use crate::server::sqlserver::decide::{MayReplace, Over, ReplaceToken, Standing, may_replace};
 
 fn name(words: &str) -> DatabaseName {
@@ -112,6 +113,22 @@ fn of_database(all: &mut Vec<Statement>, database: &DatabaseName) {
     }
 }
 
+fn of_tables(all: &mut Vec<Statement>, database: &DatabaseName) {
+    let shop = Tickets::default();
+    let odd = Tickets { table: "caja]1.Ventas 'x'".to_owned(), key: "Folio ]".to_owned(), ..Tickets::default() };
+    let known = ["Folio", "Caja", "FECHA", "Total", "Epoca"].map(str::to_owned);
+    for named in [&shop, &odd] {
+        let table = TableName::new(&named.table).unwrap();
+        all.extend([
+            columns_of(database, &table),
+            tickets(database, named, &known).unwrap(),
+            tickets(database, named, &[]).unwrap(),
+            last_folio(database, named).unwrap(),
+        ]);
+    }
+    all.extend([count_tables(database), make_folio(database), next_folio(database), set_folio(database, 4_711)]);
+}
+
 fn of_instance(all: &mut Vec<Statement>) {
     let login = LoginName::new("pdv").unwrap();
     let (sid, hash) = (HexBytes::new("0x8F2a", 85).unwrap(), HexBytes::new("0x0200aa00bb", 256).unwrap());
@@ -166,6 +183,7 @@ pub fn every() -> Vec<Statement> {
         backups(&mut all, &database, &[one.clone(), stripes.clone()]);
         restores_of(&mut all, &database, &[one.clone(), stripes.clone()]);
         of_database(&mut all, &database);
+        of_tables(&mut all, &database);
     }
     of_instance(&mut all);
     let mut seen = HashSet::new();

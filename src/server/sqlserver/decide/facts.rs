@@ -1,3 +1,0 @@
-//! What decisions are made from.
-
-pub use crate::model::Lsn;
