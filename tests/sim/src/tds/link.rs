@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::Duration;
 
+use super::tls::Tls;
+
 /// How long one look for bytes waits: also how soon a killed session or the end of the server is noticed.
 const LOOK: Duration = Duration::from_millis(20);
 /// A client that takes nothing for so long is gone.
@@ -20,6 +22,7 @@ pub enum Looked {
 
 pub struct Link {
     tcp: TcpStream,
+    tls: Option<Tls>,
 }
 
 impl Link {
@@ -28,11 +31,16 @@ impl Link {
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(LOOK))?;
         tcp.set_write_timeout(Some(STUCK))?;
-        Ok(Link { tcp })
+        Ok(Link { tcp, tls: None })
     }
 
     pub fn peer(&self) -> io::Result<IpAddr> {
         Ok(self.tcp.peer_addr()?.ip())
+    }
+
+    /// From here on everything is encrypted, or nothing is any more.
+    pub fn encrypt(&mut self, tls: Option<Tls>) {
+        self.tls = tls;
     }
 
     /// Waits a moment for bytes.
@@ -42,7 +50,11 @@ impl Link {
             Ok(0) => Looked::Gone,
             Ok(count) => {
                 bytes.truncate(count);
-                Looked::Bytes(bytes)
+                match self.tls.as_mut().map(|tls| tls.decrypt(&bytes)) {
+                    None => Looked::Bytes(bytes),
+                    Some(Ok(plain)) => Looked::Bytes(plain),
+                    Some(Err(_)) => Looked::Gone,
+                }
             }
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => Looked::Nothing,
             Err(_) => Looked::Gone,
@@ -60,6 +72,9 @@ impl Link {
 
     /// Ends the connection so that the client still reads what was said last: bytes of it that nobody read would make it a reset.
     pub fn close(&mut self) {
+        if let Some(Ok(bytes)) = self.tls.as_mut().map(Tls::end) {
+            let _ = self.tcp.write_all(&bytes);
+        }
         let _ = self.tcp.shutdown(Shutdown::Write);
         for _ in 0..10 {
             if self.look() == Looked::Gone {
@@ -69,6 +84,9 @@ impl Link {
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.tcp.write_all(bytes)
+        match &mut self.tls {
+            None => self.tcp.write_all(bytes),
+            Some(tls) => self.tcp.write_all(&tls.encrypt(bytes)?),
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::wire::Login;
 pub mod encryption {
     /// The login only.
     pub const OFF: u8 = 0;
+    pub const ON: u8 = 1;
     pub const NOT_SUPPORTED: u8 = 2;
     pub const REQUIRED: u8 = 3;
 }

@@ -128,6 +128,18 @@ impl Outbox {
         self.number = 0;
         out
     }
+
+    /// One packet of another kind: the frame around a TLS handshake.
+    pub fn frame(&mut self, kind: u8, bytes: &[u8]) -> Vec<u8> {
+        let (room, mut out) = (self.size - HEADER, Vec::new());
+        self.tokens = bytes.to_vec();
+        while self.tokens.len() > room {
+            self.packet(kind, 0, room, &mut out);
+        }
+        self.packet(kind, END_OF_MESSAGE, self.tokens.len(), &mut out);
+        self.number = 0;
+        out
+    }
 }
 
 #[cfg(test)]

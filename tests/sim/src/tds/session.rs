@@ -4,7 +4,6 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Server;
 use super::answer::{After, Answer};
 use super::bytes::Malformed;
 use super::faults::Trouble;
@@ -12,7 +11,9 @@ use super::link::{Link, Looked};
 use super::login::{self, Asked, encryption};
 use super::packet::{self, Inbox, Outbox, Request};
 use super::request::{self, Transaction, Unusable};
+use super::tls::Tls;
 use super::tokens::{self, End, Surrounding, status};
+use super::{Encryption, Server};
 use crate::wire::{Batch, LoggedIn, Login, Message, Reply, SessionId};
 
 /// A connection that does not log in does not stay.
@@ -126,16 +127,21 @@ impl<'a> Session<'a> {
         let until = Some(Instant::now() + LOGIN_TIME);
         let hello = self.wait(until)?;
         let Ok(Request { kind: packet::PRELOGIN, data, .. }) = hello else { return Err(Ended::Gone) };
-        if login::wanted_encryption(&data).is_err() {
-            return Err(Ended::Gone);
-        }
+        let wanted = login::wanted_encryption(&data).map_err(|_| Ended::Gone)?;
+        let encryption = agreed(self.server.settings.encryption, wanted);
         let (name, version) = self.server.instance.product();
-        self.outbox.tokens().extend(login::prelogin_answer(version, encryption::NOT_SUPPORTED));
+        self.outbox.tokens().extend(login::prelogin_answer(version, encryption));
         self.finish()?;
+        if encryption != encryption::NOT_SUPPORTED {
+            self.shake_hands(until)?;
+        }
         let asked = match self.wait(until)? {
             Ok(Request { kind: packet::LOGIN7, data, .. }) => Asked::read(&data).map_err(|_| Ended::Gone)?,
             _ => return Err(Ended::Gone),
         };
+        if encryption == encryption::OFF {
+            self.link.encrypt(None); // the login only
+        }
         if asked.tds_version < login::OLDEST_VERSION {
             self.fatal(&error(17_829, 20, "The simulator speaks TDS 7.3 and 7.4."))?;
             return Ok(false);
@@ -160,6 +166,23 @@ impl<'a> Session<'a> {
                 Ok(false)
             }
         }
+    }
+
+    /// TLS, its records in PRELOGIN packets.
+    fn shake_hands(&mut self, until: Option<Instant>) -> Result<(), Ended> {
+        let mut tls = Tls::new(&self.server.tls)?;
+        while tls.is_handshaking() {
+            let Ok(Request { kind: packet::PRELOGIN, data, .. }) = self.wait(until)? else { return Err(Ended::Gone) };
+            let read = tls.decrypt(&data);
+            let bytes = tls.pending()?;
+            if !bytes.is_empty() {
+                let frame = self.outbox.frame(packet::PRELOGIN, &bytes);
+                self.send(&frame)?;
+            }
+            read?; // after the alert that says why
+        }
+        self.link.encrypt(Some(tls));
+        Ok(())
     }
 
     fn begin(&mut self, opened: &LoggedIn) {
@@ -370,6 +393,16 @@ impl<'a> Session<'a> {
 
     fn database_message(&self, name: &str, state: u8) -> Message {
         Message { state, ..database_message(name, state, self.is_spanish) }
+    }
+}
+
+/// What the server answers to the encryption that a client wants.
+fn agreed(server: Encryption, wanted: u8) -> u8 {
+    match (server, wanted) {
+        (Encryption::Missing, _) | (Encryption::Offered, encryption::NOT_SUPPORTED) => encryption::NOT_SUPPORTED,
+        (Encryption::Offered, encryption::OFF) => encryption::OFF,
+        (Encryption::Forced, encryption::OFF | encryption::NOT_SUPPORTED) => encryption::REQUIRED,
+        (Encryption::Offered | Encryption::Forced, _) => encryption::ON,
     }
 }
 

@@ -16,13 +16,13 @@ use super::super::types::{DAYS_TO_1900, TICKS_PER_DAY};
 use super::fake::{PASSWORD, Served, every_type};
 use crate::wire::{Type, Value};
 
-type Client = tiberius::Client<Compat<TcpStream>>;
+pub type Client = tiberius::Client<Compat<TcpStream>>;
 
-fn run<F: Future>(future: F) -> F::Output {
+pub fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(future)
 }
 
-fn config(served: &Served) -> Config {
+pub fn config(served: &Served) -> Config {
     let mut config = Config::new();
     config.host(served.address.ip());
     config.port(served.address.port());
@@ -33,13 +33,13 @@ fn config(served: &Served) -> Config {
     config
 }
 
-async fn connect(config: Config) -> Result<Client, Error> {
+pub async fn connect(config: Config) -> Result<Client, Error> {
     let tcp = TcpStream::connect(config.get_addr()).await.unwrap();
     tcp.set_nodelay(true).unwrap();
     Client::connect(config, tcp.compat_write()).await
 }
 
-async fn texts(client: &mut Client, sql: &str) -> Result<Vec<Vec<String>>, Error> {
+pub async fn texts(client: &mut Client, sql: &str) -> Result<Vec<Vec<String>>, Error> {
     let results = client.simple_query(sql).await?.into_results().await?;
     Ok(results.iter().map(|rows| rows.iter().map(|row| row.get::<&str, _>(0).unwrap().to_owned()).collect()).collect())
 }

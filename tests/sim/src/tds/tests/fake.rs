@@ -184,11 +184,15 @@ pub struct Served {
 
 impl Served {
     pub fn new() -> Served {
+        Served::with(Settings::default())
+    }
+
+    pub fn with(settings: Settings) -> Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (fake, stop, faults) = (Arc::new(Fake::default()), Arc::new(AtomicBool::new(false)), Arc::new(Faults::default()));
         let (instance, flag) = (Arc::clone(&fake), Arc::clone(&stop));
-        let settings = Settings { name: "CAJA1".to_owned(), faults: Arc::clone(&faults) };
+        let settings = Settings { name: "CAJA1".to_owned(), faults: Arc::clone(&faults), ..settings };
         let thread = std::thread::spawn(move || serve_with(listener, instance, &flag, &settings).unwrap());
         Served { fake, faults, address, stop, thread: Some(thread) }
     }
