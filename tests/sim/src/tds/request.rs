@@ -164,3 +164,95 @@ fn begin(from: &mut Reader<'_>) -> Result<String, Malformed> {
     from.short_text("name of a transaction")?;
     Ok(format!("{level}BEGIN TRANSACTION"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bytes::to_utf16;
+    use super::*;
+    use proptest::prelude::*;
+
+    const NO_HEADERS: [u8; 4] = [4, 0, 0, 0];
+
+    fn text(name: &str, text: &str) -> Vec<u8> {
+        let (name, text) = (to_utf16(name), to_utf16(text));
+        let length = (text.len() as u16).to_le_bytes();
+        [&[(name.len() / 2) as u8], &name[..], &[0, 0xE7, 0x40, 0x1F, 0, 0, 0, 0, 0], &length, &text].concat()
+    }
+
+    fn int(name: &str, value: u8) -> Vec<u8> {
+        let name = to_utf16(name);
+        [&[(name.len() / 2) as u8], &name[..], &[0, 0x26, 4, 4, value, 0, 0, 0]].concat()
+    }
+
+    fn by_name(procedure: &str, parameters: &[Vec<u8>]) -> Vec<u8> {
+        let name = to_utf16(procedure);
+        [&NO_HEADERS, &((name.len() / 2) as u16).to_le_bytes()[..], &name, &[0, 0], &parameters.concat()].concat()
+    }
+
+    fn error(data: &[u8]) -> u32 {
+        match call(data) {
+            Err(Unusable::Refused(message)) => message.number,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn sp_executesql_by_number_and_by_name() {
+        let statement = [text("", "SELECT @a, @b"), text("", "@a int, @b bigint")];
+        for parameters in [[int("@A", 1), int("@b", 2)], [int("", 1), int("", 2)]] {
+            let parameters = [&statement[..], &parameters].concat();
+            let by_number = [&NO_HEADERS[..], &[0xFF, 0xFF, 10, 0, 0, 0], &parameters.concat()].concat();
+            for data in [by_number, by_name("SP_ExecuteSQL", &parameters), by_name("sys.sp_executesql", &parameters)] {
+                let batch = call(&data).unwrap();
+                let expected = vec![("@a".to_owned(), Type::Int, Value::Int(1)), ("@b".to_owned(), Type::BigInt, Value::Int(2))];
+                assert_eq!((&*batch.sql, batch.parameters), ("SELECT @a, @b", Some(expected)));
+            }
+        }
+        let alone = call(&by_name("sp_executesql", &[text("", "SELECT 1")])).unwrap();
+        assert_eq!(alone.parameters, Some(vec![]));
+    }
+
+    #[test]
+    fn calls_that_cannot_be_get_the_number_of_the_real_one() {
+        let (statement, declaration) = (text("", "SELECT @a"), text("", "@a int"));
+        assert_eq!(error(&by_name("sp_prepexec", &[])), 2812);
+        assert_eq!(error(&[&NO_HEADERS[..], &[0xFF, 0xFF, 13, 0, 0, 0]].concat()), 2812);
+        assert_eq!(error(&by_name("sp_executesql", &[])), 214);
+        assert_eq!(error(&by_name("sp_executesql", &[int("", 1)])), 214);
+        assert_eq!(error(&by_name("sp_executesql", &[statement.clone(), int("", 1)])), 214);
+        assert_eq!(error(&by_name("sp_executesql", &[statement.clone(), declaration.clone()])), 8178);
+        assert_eq!(error(&by_name("sp_executesql", &[statement.clone(), declaration.clone(), int("@b", 1)])), 8145);
+        assert_eq!(error(&by_name("sp_executesql", &[statement.clone(), declaration.clone(), int("", 1), int("", 1)])), 8144);
+        let time = vec![0, 0, 0x29, 7, 0];
+        assert_eq!(error(&by_name("sp_executesql", &[statement, declaration, time])), 8009);
+    }
+
+    #[test]
+    fn a_transaction_that_ends_may_begin_the_next() {
+        let request = |rest: &[u8]| transaction(&[&NO_HEADERS, rest].concat()).map(|(does, batch)| (does, batch.sql));
+        let begun = (vec![Transaction::Began], "BEGIN TRANSACTION".to_owned());
+        assert_eq!(request(&[5, 0, 0, 0]).unwrap(), begun);
+        let (does, sql) = request(&[7, 0, 0, 1, 2, 0]).unwrap();
+        assert_eq!(does, [Transaction::Committed, Transaction::Began]);
+        assert_eq!(sql, "COMMIT TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN TRANSACTION");
+        assert!(matches!(request(&[9, 0, 0]), Err(Unusable::Refused(_))));
+        assert!(matches!(request(&[5, 0, 9, 0]), Err(Unusable::Malformed(_))));
+    }
+
+    #[test]
+    fn headers_before_a_batch_are_skipped() {
+        let with = [&[8, 0, 0, 0, 1, 2, 3, 4][..], &to_utf16("SELECT 'ñ'")].concat();
+        assert_eq!(batch(&with).unwrap().sql, "SELECT 'ñ'");
+        for bad in [&[3, 0, 0, 0][..], &[9, 0, 0, 0, 1, 2, 3, 4], &[4, 0, 0, 0, b'x']] {
+            assert!(matches!(batch(bad), Err(Unusable::Malformed(_))), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_request_or_refused(data in prop::collection::vec(prop_oneof![any::<u8>(), 0_u8..12], 0..120)) {
+            let data = [&NO_HEADERS[..], &data].concat();
+            let _ = (batch(&data), call(&data), transaction(&data));
+        }
+    }
+}

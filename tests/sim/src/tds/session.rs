@@ -265,6 +265,7 @@ impl<'a> Session<'a> {
     fn answer(&mut self, is_call: bool, batch: &Batch, transactions: &[Transaction]) -> Result<bool, Ended> {
         let Some(id) = self.open.as_ref().map(|open| open.id) else { return Err(Ended::Gone) };
         let trouble = self.server.settings.faults.take(&batch.sql);
+        self.budget = None;
         match trouble {
             Some(Trouble::LostRequest) => return Err(Ended::Gone),
             Some(Trouble::Delay(time)) => std::thread::sleep(time),

@@ -88,7 +88,7 @@ impl Instance for Fake {
             out(Reply::Row(vec![Value::Text(text)]));
             out(Reply::Done(Some(1)));
         };
-        let (word, rest) = batch.sql.split_once(' ').unwrap_or((&batch.sql, ""));
+        let (word, rest) = batch.sql.trim().split_once(' ').unwrap_or((batch.sql.trim(), ""));
         match (word, &batch.parameters) {
             ("echo", Some(parameters)) => {
                 out(columns(parameters.iter().map(|(name, kind, _)| (name.clone(), *kind))));
