@@ -251,7 +251,11 @@ mod tests {
     /// Bytes from Microsoft's description of the types, worked out by hand.
     #[test]
     fn bytes_of_values() {
-        let cases: [(Type, Value, &[u8]); 9] = [
+        let cases: [(Type, Value, &[u8]); 13] = [
+            (Type::Numeric(9, 0), Value::Numeric(1), &[5, 1, 1, 0, 0, 0]),
+            (Type::Numeric(19, 0), Value::Numeric(1), &[9, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
+            (Type::Numeric(28, 0), Value::Numeric(-1), &[13, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            (Type::Numeric(29, 0), Value::Numeric(1), &[17, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
             (Type::Money, Value::Numeric(-1), &[8, 255, 255, 255, 255, 255, 255, 255, 255]),
             (Type::Money, Value::Numeric(1 << 32), &[8, 1, 0, 0, 0, 0, 0, 0, 0]),
             (Type::Numeric(5, 2), Value::Numeric(-12_345), &[5, 0, 0x39, 0x30, 0, 0]),

@@ -351,6 +351,13 @@ fn trouble_on_the_wire_comes_as_ordered_and_once() {
             again.simple_query("rows 1").await.unwrap().into_results().await.unwrap();
         });
     }
+    run(async {
+        // An answer shorter than its cut is whole, and so are the later ones.
+        served.faults.order("spid", Trouble::CutAfter(3));
+        let mut client = connect(config(&served)).await.unwrap();
+        texts(&mut client, "spid").await.unwrap();
+        client.simple_query("rows 2000").await.unwrap().into_results().await.unwrap();
+    });
     served.faults.order("spid", Trouble::Delay(Duration::from_millis(300)));
     let began = Instant::now();
     run(async { texts(&mut connect(config(&served)).await.unwrap(), "spid").await.unwrap() });

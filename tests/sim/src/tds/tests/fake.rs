@@ -120,6 +120,13 @@ impl Instance for Fake {
                 out(Reply::Error(message(3013, 16, "RESTORE DATABASE is terminating abnormally.")));
                 out(Reply::Done(None));
             }
+            ("three", _) => {
+                text(out, "1".to_owned());
+                out(Reply::Error(message(208, 16, "Invalid object name 'x'.")));
+                out(Reply::Done(None));
+                out(Reply::Info(message(3211, 10, "10 percent processed.")));
+                out(Reply::Done(None));
+            }
             ("fatal", _) => {
                 out(Reply::Error(message(824, 24, "SQL Server detected a logical consistency-based I/O error.")));
             }
