@@ -8,9 +8,14 @@ use crate::error::{Exit, Failure, Result};
 use crate::journal::Journal;
 use crate::model::{EpochRecord, Side, kept};
 use crate::operator::Operator;
+use crate::secrets::Secrets;
 use crate::server::DatabaseServer;
 use crate::server::embedded::Embedded;
 use crate::server::port::Post;
+use crate::server::sqlserver::address::Address;
+use crate::server::sqlserver::connection::Access;
+use crate::server::sqlserver::instance::{Instance, Parts};
+use crate::server::sqlserver::statements::{DatabaseName, ServerPath};
 use crate::targets::copies::Copies;
 use crate::text;
 use crate::world::{Label, World, read_if_there};
@@ -54,7 +59,7 @@ impl Store {
                     config.tickets.clone(),
                     world.clone(),
                 )?)),
-                Engine::Sqlserver => Err(engine_not_available()),
+                Engine::Sqlserver => Ok(Box::new(sqlserver(side, &config, &state, &world)?)),
             }
         };
         let (main, backup) = (server(Side::Main)?, server(Side::Backup)?);
@@ -155,10 +160,31 @@ pub fn highest(seen: [Option<EpochRecord>; 3]) -> Option<EpochRecord> {
     seen.into_iter().flatten().max_by_key(|r| (r.epoch, !r.awaiting_start))
 }
 
-fn engine_not_available() -> Failure {
-    Failure::invalid(
-        "engine_not_available",
-        text!("el motor sqlserver llega en una versión posterior", "the sqlserver engine comes in a later version"),
-    )
-    .hint(text!("use engine = \"embedded\"", "use engine = \"embedded\""))
+/// An instance of SQL Server, as relevo.toml describes it. Its password is read from the secrets when a connection is made.
+fn sqlserver(side: Side, config: &Config, state: &Path, world: &Arc<dyn World>) -> Result<Instance> {
+    let section = config.server(side);
+    let exchange = ServerPath::new(section.exchange.as_deref().unwrap_or_default())?;
+    let here = section.exchange_here.clone().unwrap_or_else(|| PathBuf::from(exchange.as_str()));
+    let (state, world_of_secrets) = (state.to_owned(), world.clone());
+    let reference = section.login.as_ref().map(|login| login.password.clone()).unwrap_or_default();
+    let password = move || Secrets::open(&state, world_of_secrets.clone())?.resolve(&reference);
+    let access = Access {
+        instance: section.instance.clone(),
+        address: Address::parse(section.address.as_deref().unwrap_or(&section.instance))?,
+        user: section.login.as_ref().map(|login| login.user.clone()),
+        password: Box::new(password),
+        encryption: section.encryption,
+        trust: section.trust_certificate,
+        connect_within: config.sqlserver.connect_timeout,
+        answer_within: config.sqlserver.statement_timeout,
+    };
+    Ok(Instance::new(Parts {
+        side,
+        access,
+        database: DatabaseName::new(&section.database)?,
+        exchange: (exchange, here),
+        tickets: config.tickets.clone(),
+        world: world.clone(),
+        section: config.sqlserver.clone(),
+    }))
 }

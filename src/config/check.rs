@@ -29,12 +29,6 @@ fn check_sqlserver(side: Side, server: &ServerSection) -> Result<()> {
             "servers.{side}.encryption = \"none\" would send the password in clear over the network; use \"required\" or \"login\""
         )));
     }
-    if server.login.is_none() && !cfg!(windows) {
-        return Err(invalid(text!(
-            "falta servers.{side}.login: la cuenta de Windows sólo sirve en Windows",
-            "servers.{side}.login is missing: the Windows account works on Windows only"
-        )));
-    }
     Ok(())
 }
 

@@ -126,8 +126,11 @@ pub trait DatabaseServer: Send + Sync {
     /// Undoes [`DatabaseServer::receive`].
     fn discard_received(&self) -> Result<()>;
 
-    /// What [`DatabaseServer::receive`] copies of the closed (fenced) database: its file, or the log's tail it was fenced with.
-    fn closed_file(&self) -> Result<std::path::PathBuf>;
+    /// What [`DatabaseServer::receive`] copies of the closed (fenced) database: its files, or the log's tail it was fenced with.
+    fn closed_files(&self) -> Result<Vec<std::path::PathBuf>>;
+
+    /// Has the holder all that this closed database ever held? Known where it was closed with a tail and the holder went on from its end.
+    fn gave_all_to(&self, holder: &dyn DatabaseServer) -> Result<bool>;
 
     /// Every ticket, in the order of its key, from an open or fenced database (a private copy is read where it is fenced).
     fn tickets(&self, each: &mut dyn FnMut(Ticket) -> Result<()>) -> Result<()>;

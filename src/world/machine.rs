@@ -52,6 +52,11 @@ fn locale_lang(locales: &[String]) -> Option<Lang> {
     }
 }
 
+/// How to log in to SQL Server with a Windows account (user and password; `None`: the account of this process); `None` where there are none.
+pub fn windows_login(account: Option<(&str, &str)>) -> Option<tiberius::AuthMethod> {
+    platform::windows_login(account)
+}
+
 /// Does the console window close when this process ends (a double-clicked icon), so that nobody could read the last lines?
 pub fn own_console() -> bool {
     platform::own_console()

@@ -40,7 +40,7 @@ pub use interrupt::on_interrupt;
 pub use label::Label;
 pub use machine::{
     cpu_count, free_space, host_name, inherited_fd, is_administrator, is_network_path, own_console, peak_memory, protect,
-    show_window, system_lang, unprotect,
+    show_window, system_lang, unprotect, windows_login,
 };
 pub use os::Os;
 

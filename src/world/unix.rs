@@ -294,6 +294,11 @@ pub(super) fn desktop_lang() -> Option<Lang> {
     None
 }
 
+/// There are no Windows accounts here.
+pub(super) fn windows_login(_account: Option<(&str, &str)>) -> Option<tiberius::AuthMethod> {
+    None
+}
+
 /// Terminals stay open when a program ends.
 pub(super) fn own_console() -> bool {
     false

@@ -328,6 +328,14 @@ pub(super) fn desktop_lang() -> Option<Lang> {
     }
 }
 
+/// The named account, or the one that this process runs as.
+pub(super) fn windows_login(account: Option<(&str, &str)>) -> Option<tiberius::AuthMethod> {
+    Some(match account {
+        Some((user, password)) => tiberius::AuthMethod::windows(user, password),
+        None => tiberius::AuthMethod::Integrated,
+    })
+}
+
 /// A launcher that gave us a hidden console and reads our streams is not alone at a window: it asks for no key.
 pub(super) fn own_console() -> bool {
     let mut pids = [0_u32; 2];

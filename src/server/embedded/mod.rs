@@ -346,7 +346,7 @@ impl DatabaseServer for Embedded {
     }
 
     fn receive(&self, from: &dyn DatabaseServer, watch: &Watch) -> Result<Hash> {
-        incoming::receive(self.world.as_ref(), &from.closed_file()?, &self.dir, &self.name, watch)
+        incoming::receive(self.world.as_ref(), &one_file(from)?, &self.dir, &self.name, watch)
     }
 
     fn place(&self, keep: &str) -> Result<()> {
@@ -356,7 +356,7 @@ impl DatabaseServer for Embedded {
     fn unplace(&self, keep: &str, placed_from: &dyn DatabaseServer) -> Result<()> {
         let (world, dir, name) = (self.world.as_ref(), &self.dir, &self.name);
         match keep.is_empty() {
-            true if self.path.exists() => incoming::displace(world, dir, name, &placed_from.closed_file()?),
+            true if self.path.exists() => incoming::displace(world, dir, name, &one_file(placed_from)?),
             true => Ok(()),
             false => incoming::unplace(world, dir, name, keep),
         }
@@ -366,9 +366,13 @@ impl DatabaseServer for Embedded {
         incoming::discard(self.world.as_ref(), &self.dir, &self.name)
     }
 
-    fn closed_file(&self) -> Result<PathBuf> {
+    fn gave_all_to(&self, _holder: &dyn DatabaseServer) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn closed_files(&self) -> Result<Vec<PathBuf>> {
         match self.state()? {
-            DatabaseState::Fenced => Ok(self.path.clone()),
+            DatabaseState::Fenced => Ok(vec![self.path.clone()]),
             state => {
                 let shown = self.path.display();
                 Err(Failure::failed(
@@ -402,6 +406,11 @@ impl DatabaseServer for Embedded {
     fn execute(&self, statement: &str, params: &[Value]) -> Result<u64> {
         sql::execute(&mut *self.open(true)?, statement, params)
     }
+}
+
+/// The one file of a closed database.
+fn one_file(server: &dyn DatabaseServer) -> Result<PathBuf> {
+    server.closed_files()?.pop().ok_or_else(|| Failure::failed("not_detached", text!("no hay archivo", "there is no file")))
 }
 
 /// Removes private copies that nobody is at work on any more: each is as large as the database. Untidiness is no failure.

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod client;
+mod kinds;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use crate::text;
 use crate::text::Text;
 
 pub use client::Client;
+pub use kinds::{asks_for, is_lost, is_of_client, is_unreachable, said};
 pub use system::os_error;
 
 /// What an error means for the work.

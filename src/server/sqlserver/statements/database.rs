@@ -138,6 +138,19 @@ pub fn rename(database: &DatabaseName, to: &DatabaseName) -> Statement {
     Statement::new("rename", text)
 }
 
+/// Gives a closed database another name and closes it again, in one batch. Its files keep their names. It has to be open for that, in a mode that
+/// lets nobody else in.
+pub fn set_aside(database: &DatabaseName, to: &DatabaseName) -> Statement {
+    let (name, other) = (database.identifier(), to.identifier());
+    let text = format!(
+        "ALTER DATABASE {name} SET ONLINE;\n\
+         IF @@ERROR=0 ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n\
+         IF @@ERROR=0 ALTER DATABASE {name} MODIFY NAME={other};\n\
+         IF @@ERROR=0 ALTER DATABASE {other} SET OFFLINE WITH ROLLBACK IMMEDIATE;"
+    );
+    Statement::new("set_aside", text).long()
+}
+
 /// Puts everybody out and detaches, in one batch; the files stay.
 pub fn detach(database: &DatabaseName) -> Statement {
     let (name, literal) = (database.identifier(), database.literal());

@@ -30,7 +30,7 @@ pub use names::*;
 pub use properties::*;
 pub use restore::{Move, Recovery, Restore, RestoreKind, file_list, header, recover, standby, verify};
 pub use sessions::*;
-pub use store::{Access, begin, commit, of_the_store, rollback};
+pub use store::{Access, begin, commit, enter, of_the_store, rollback};
 pub use survey::*;
 pub use tickets::*;
 

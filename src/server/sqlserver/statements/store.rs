@@ -1,8 +1,8 @@
 //! Statements that the store and its scripts wrote. They travel with parameters and run in the store's database; the only place where
 //! text that others wrote becomes a statement, so it is judged first: one kind of work, on the store's own tables.
 
-use super::Statement;
 use super::reader::{Token, tokens};
+use super::{DatabaseName, Statement};
 use crate::error::{Failure, Result};
 use crate::text;
 
@@ -82,6 +82,11 @@ fn refused(why: &str) -> Failure {
         "se permite una sola instrucción SELECT, INSERT, UPDATE o DELETE sobre las tablas de la sucursal; query solo lee",
         "one single SELECT, INSERT, UPDATE or DELETE on the store's tables is allowed; query only reads"
     ))
+}
+
+/// Goes into the store's database; statements of the store are looked up there.
+pub fn enter(database: &DatabaseName) -> Statement {
+    Statement::new("enter", format!("USE {};", database.identifier()))
 }
 
 /// Begins a transaction that an error ends as a whole.
