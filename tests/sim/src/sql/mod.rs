@@ -7,13 +7,24 @@
 
 pub mod ast;
 pub mod catalog;
+mod compile;
+mod convert;
+mod failure;
+mod functions;
 mod message;
+mod number;
 mod parse;
+mod text;
+mod time;
 mod token;
 pub mod types;
 pub mod value;
 
 pub use catalog::{Catalog, Table, TableColumn};
+pub use compile::{Clock, Compiled, Context, INSTANCE_FUNCTIONS, compile, create_table, evaluate, holds, run};
+pub use convert::{assign, convert};
+pub use failure::failure;
+pub use functions::register;
 pub use message::message;
 pub use parse::{parse, parse_with};
 pub use types::{read_type, type_text};

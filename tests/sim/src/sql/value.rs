@@ -18,8 +18,9 @@ use crate::wire::{Type, Value};
 #[must_use]
 pub fn declaration(kind: Type) -> &'static str {
     match kind {
-        Type::Bit | Type::TinyInt | Type::SmallInt | Type::Int | Type::BigInt => "INTEGER",
-        Type::DateTime | Type::DateTime2(_) | Type::Date => "INTEGER",
+        // Not INTEGER: a primary key of exactly that type would be the rowid, which makes up a value for NULL.
+        Type::Bit | Type::TinyInt | Type::SmallInt | Type::Int | Type::BigInt => "INT",
+        Type::DateTime | Type::DateTime2(_) | Type::Date => "INT",
         Type::Real | Type::Float => "REAL",
         Type::Numeric(..) | Type::Money | Type::Guid | Type::VarBinary(_) => "BLOB",
         Type::Char(_) | Type::VarChar(_) | Type::NChar(_) | Type::NVarChar(_) => "TEXT COLLATE TSQL",
