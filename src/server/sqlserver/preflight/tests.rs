@@ -271,7 +271,10 @@ fn facts_are_read_from_their_rows() {
     assert_eq!(read.ahead_of(now), Some(5));
     assert_eq!(instance().ahead_of(now), Some(0), "seven digits of a second are read");
     assert_eq!(Instance { utc: "x".to_owned(), ..read }.ahead_of(now), None);
-    assert_eq!(Instance { major: Some(17), ..instance() }.size_cap(), Some(50 * GB));
+    for (major, cap) in [(None, 10), (Some(16), 10), (Some(17), 50)] {
+        assert_eq!(Instance { major, ..instance() }.size_cap(), Some(cap * GB), "{major:?}");
+    }
+    assert_eq!(Instance { engine_edition: 2, ..instance() }.size_cap(), None);
 
     let said = [("sysadmin", Cell::Int(0)), ("view_server_state", Cell::Int(1))];
     let rights = Rights::of_row(&row(&statements::permissions(), &said)).unwrap();

@@ -82,6 +82,8 @@ fn of_database(all: &mut Vec<Statement>, database: &DatabaseName) {
         end_standby(database),
         give_to(database, &login),
         rename(database, &name("BDPdv_old_2026-11-24")),
+        set_aside(database, &name("BDPdv_old_2026-11-24")),
+        enter(database),
         detach(database),
         attach(database, &files, Attach::Whole),
         attach(database, &files[..1], Attach::RebuildLog),
@@ -203,6 +205,27 @@ fn every_statement_is_written_down() {
     assert!(all.len() > 400, "{}", all.len());
 }
 
+/// Whoever adds a statement adds it to the list, or no parser sees it. Names are read from the sources; `of_the_store` has two of its own.
+#[test]
+fn the_list_is_whole() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/server/sqlserver/statements");
+    let sources = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sources = sources.filter(|path| !path.ends_with("tests.rs") && !path.ends_with("reader.rs"));
+    let text: String = sources.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let all = every();
+    let listed: HashSet<&str> = all.iter().map(Statement::name).collect();
+    // Every function that makes a statement, by its name; those with several kinds say each kind.
+    let functions = text.match_indices("pub fn ").filter_map(|(at, start)| {
+        let signature = text[at + start.len()..].split('{').next().unwrap();
+        let makes = signature.trim_end().ends_with("-> Statement") || signature.contains("-> Result<Statement>");
+        makes.then(|| signature.split(['(', '<']).next().unwrap())
+    });
+    let kinds = ["statement", "set", "set_login", "of_the_store"];
+    let missing: Vec<&str> = functions.filter(|name| !kinds.contains(name) && !listed.contains(name)).collect();
+    assert!(missing.is_empty(), "not in every(): {missing:?}");
+    assert!(listed.len() > 80, "{}", listed.len());
+}
+
 #[test]
 fn what_returns_rows_says_its_columns() {
     for statement in every() {
@@ -212,6 +235,70 @@ fn what_returns_rows_says_its_columns() {
         assert_eq!(returns, !statement.columns().is_empty(), "{}", statement.text());
         let names: HashSet<&str> = statement.columns().iter().map(|column| column.name).collect();
         assert_eq!(names.len(), statement.columns().len(), "{}", statement.name());
+    }
+}
+
+/// An error does not end a batch: what follows in it asks first, or a failed backup would still be followed by the fence.
+#[test]
+fn a_batch_goes_on_only_where_it_went_well() {
+    let changes = ["ALTER ", "BACKUP ", "RESTORE ", "EXEC ", "INSERT ", "DELETE ", "UPDATE ", "DROP "];
+    let mut batches = 0;
+    for statement in every() {
+        for line in statement.text().lines().skip(1) {
+            batches += 1;
+            assert!(!changes.iter().any(|word| line.starts_with(word)), "{}", statement.text());
+        }
+    }
+    assert!(batches > 50, "{batches}");
+}
+
+/// The statements that open, close and overwrite the shop's database, letter by letter.
+#[test]
+fn the_dangerous_ones_read_like_this() {
+    let (database, set) = (name("BDPdv"), BackupName::new("relevo log").unwrap());
+    let to = Devices::one(path(r"D:\x\a.trn"));
+    let backup = |kind| Backup { database: &database, kind, to: &to, name: &set, compression: None }.statement();
+    let restore = |kind, moves: &[Move]| {
+        let recovery = Recovery::NoRecovery;
+        Restore { database: &database, kind, from: &to, moves, recovery, restart: true, checksum: true }.statement()
+    };
+    let place = Move { logical: LogicalName::new("BDPdv").unwrap(), to: path(r"C:\d\BDPdv.mdf") };
+    let single = "ALTER DATABASE [BDPdv] SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n";
+    let offline = "\nIF @@ERROR=0 ALTER DATABASE [BDPdv] SET OFFLINE WITH ROLLBACK IMMEDIATE;";
+    let rest = "FORMAT, CHECKSUM, STATS=5, NAME=N'relevo log';";
+    for (statement, text) in [
+        (
+            backup(BackupKind::Tail(Fence::Planned)),
+            format!(
+                "{single}IF @@ERROR=0 BACKUP LOG [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH NORECOVERY, FORMAT, CHECKSUM, STATS=10, NAME=N'relevo log';"
+            ),
+        ),
+        (
+            backup(BackupKind::FinalDifferential),
+            format!("{single}IF @@ERROR=0 BACKUP DATABASE [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH DIFFERENTIAL, {rest}{offline}"),
+        ),
+        (backup(BackupKind::Full { copy_only: true }), format!("BACKUP DATABASE [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH COPY_ONLY, {rest}")),
+        (
+            restore(RestoreKind::Full { replace: Some(token(&database)) }, std::slice::from_ref(&place)),
+            "RESTORE DATABASE [BDPdv] FROM DISK=N'D:\\x\\a.trn' WITH FILE=1, NORECOVERY, CHECKSUM, STATS=5, REPLACE, RESTART, \
+             MOVE N'BDPdv' TO N'C:\\d\\BDPdv.mdf';"
+                .to_owned(),
+        ),
+        (
+            restore(RestoreKind::Log, &[]),
+            "RESTORE LOG [BDPdv] FROM DISK=N'D:\\x\\a.trn' WITH FILE=1, NORECOVERY, CHECKSUM, STATS=5, RESTART;".to_owned(),
+        ),
+        (recover(&database), "RESTORE DATABASE [BDPdv] WITH RECOVERY;".to_owned()),
+        (close(&database), format!("{}{offline}", single.trim_end())),
+        (
+            kill(SessionId::new(57).unwrap(), &ServerTime::new("2026-01-01T10:00:00").unwrap(), None),
+            "IF EXISTS (SELECT 1 FROM sys.dm_exec_sessions s LEFT JOIN sys.dm_exec_connections c ON c.session_id=s.session_id AND \
+             c.parent_connection_id IS NULL WHERE s.session_id=57 AND s.session_id<>@@SPID \
+             AND CONVERT(nvarchar(30), s.login_time, 126)=N'2026-01-01T10:00:00') KILL 57;"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(statement.text(), text);
     }
 }
 
