@@ -22,6 +22,8 @@ mod kinds;
 mod query;
 mod scope;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -255,7 +257,15 @@ fn quote_text(text: &str) -> String {
 
 /// Takes `main."dbo.T"` apart: what stands before the last name with its point, and that name without quotes.
 fn split_name(sqlite: &str) -> (&str, String) {
-    let start = sqlite.rfind(".\"").map_or(0, |at| at + 1);
-    let name = sqlite[start..].trim_matches('"').replace("\"\"", "\"");
-    (&sqlite[..start], name)
+    let (mut start, mut quoted) = (0, false);
+    for (at, next) in sqlite.char_indices() {
+        match next {
+            '"' => quoted = !quoted,
+            '.' if !quoted => start = at + 1,
+            _ => {}
+        }
+    }
+    let name = &sqlite[start..];
+    let inner = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name);
+    (&sqlite[..start], inner.replace("\"\"", "\""))
 }

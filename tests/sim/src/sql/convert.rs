@@ -200,21 +200,29 @@ fn to_time(value: Value, from: Type, to: Type, _style: i64) -> Result<Value, Mes
             .ok_or_else(|| message(241, 16, "Conversion failed when converting date and/or time from character string."))?,
         Value::Int(days) if to == Type::DateTime => days.saturating_add(time::DAY_ZERO).saturating_mul(time::DAY),
         #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // Saturates, and is out of range then.
-        Value::Float(days) if to == Type::DateTime => (days * time::DAY as f64) as i64 + time::DAY_ZERO * time::DAY,
+        Value::Float(days) if to == Type::DateTime => {
+            ((days * time::DAY as f64) as i64).saturating_add(time::DAY_ZERO * time::DAY)
+        }
         _ => return Err(not_allowed(from, to)),
     };
+    let out_of_range = || {
+        let text = format!(
+            "The conversion of a {} data type to a {} data type resulted in an out-of-range value.",
+            name(from),
+            name(to)
+        );
+        message(242, 16, text)
+    };
+    if !time::in_range(ticks) {
+        return Err(out_of_range());
+    }
     let ticks = match to {
         Type::Date => ticks.div_euclid(time::DAY) * time::DAY,
         Type::DateTime2(scale) => time::round_to_scale(ticks, scale),
         _ => time::round_to_datetime(ticks),
     };
     let right = if to == Type::DateTime { time::in_datetime_range(ticks) } else { time::in_range(ticks) };
-    if right {
-        return Ok(Value::Time(ticks));
-    }
-    let text =
-        format!("The conversion of a {} data type to a {} data type resulted in an out-of-range value.", name(from), name(to));
-    Err(message(242, 16, text))
+    if right { Ok(Value::Time(ticks)) } else { Err(out_of_range()) }
 }
 
 fn to_guid(value: Value, from: Type) -> Result<Value, Message> {

@@ -163,6 +163,10 @@ impl Compiler<'_> {
         let from = select.from.as_ref().map(|from| self.source(from)).transpose()?;
         let filter = select.filter.as_ref().map(|filter| self.without_aggregates(filter)).transpose()?;
         let groups = select.group_by.iter().map(|expr| self.expr(expr)).collect::<Result<Vec<_>, _>>()?;
+        if groups.iter().any(|group| group.constant) {
+            let text = "Each GROUP BY expression must contain at least one column that is not an outer reference.";
+            return Err(message(164, 15, text));
+        }
         let grouped = !groups.is_empty() || select.having.is_some() || select.items.iter().any(item_has_aggregate);
         if grouped {
             self.groups = Some(groups.iter().map(|typed| typed.sql.clone()).collect());
@@ -196,7 +200,7 @@ impl Compiler<'_> {
             }
         }
         if !groups.is_empty() {
-            let groups = groups.iter().map(group_key).collect::<Vec<_>>();
+            let groups = groups.iter().map(Typed::collated).collect::<Vec<_>>();
             sql.push_str(&format!(" GROUP BY {}", groups.join(", ")));
         }
         if let Some(having) = having {
@@ -296,8 +300,8 @@ impl Compiler<'_> {
                 // The position and not the text: what a target makes of the column sorts as the column does.
                 (Some(at), true) if distinct => format!("{} COLLATE {}", at + 1, super::kinds::collation(typed.exact)),
                 (Some(at), false) if distinct => (at + 1).to_string(),
-                // A constant would be taken for a position.
-                _ if typed.constant => format!("({})", typed.collated()),
+                // A constant orders nothing, and SQLite would take it for a position. It stays, since its parameters are bound.
+                _ if typed.constant => format!("typeof({})", typed.sql),
                 _ => typed.collated(),
             };
             terms.push(format!("{key}{}", if *down { " DESC" } else { "" }));
@@ -397,11 +401,6 @@ fn check_targets(columns: usize, targets: Option<&[Target]>) -> Result<(), Messa
          the number of INSERT columns."
     );
     Err(message(number, 15, text))
-}
-
-/// What a group is told apart by. A constant would be taken for a position.
-fn group_key(typed: &Typed) -> String {
-    if typed.constant { format!("({})", typed.collated()) } else { typed.collated() }
 }
 
 fn item_has_aggregate(item: &SelectItem) -> bool {

@@ -16,7 +16,7 @@ use crate::{
     wire::{Message, Type, Value},
 };
 
-struct Shop {
+pub(super) struct Shop {
     connection: Connection,
     tables: RefCell<HashMap<String, Table>>,
     variables: HashMap<String, (Type, Value)>,
@@ -67,7 +67,7 @@ impl Shop {
         Self { connection, tables: RefCell::default(), variables: HashMap::new(), identity_insert: false, clock }
     }
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut shop = Self::empty();
         shop.exec(
             "CREATE TABLE dbo.t (id bigint IDENTITY(1,1) NOT NULL PRIMARY KEY, folio nvarchar(10) NOT NULL UNIQUE, total decimal(12,2) NOT NULL DEFAULT 0,
@@ -96,11 +96,18 @@ impl Shop {
         Ok(compiled)
     }
 
-    fn attempt(&self, sql: &str) -> Result<Vec<Vec<String>>, Message> {
+    pub(super) fn set(&mut self, name: &str, kind: Type, value: Value) {
+        self.variables.insert(name.to_owned(), (kind, value));
+    }
+
+    pub(super) fn attempt(&self, sql: &str) -> Result<Vec<Vec<String>>, Message> {
         let compiled = self.compiled(sql)?;
         let mut rows = Vec::new();
         run(&self.connection, &compiled, &mut |row| {
-            let texts = row.into_iter().zip(&compiled.columns).map(|(value, column)| show(value, column.kind));
+            let texts = row.into_iter().zip(&compiled.columns).map(|(value, column)| {
+                assert!(is_of(&value, column.kind), "{value:?} is no {:?}\n{sql}\n{}", column.kind, compiled.sql);
+                show(value, column.kind)
+            });
             rows.push(texts.collect());
             true
         })?;
@@ -126,6 +133,24 @@ impl Shop {
     fn types(&self, sql: &str) -> String {
         let compiled = self.compiled(sql).unwrap_or_else(|problem| panic!("{sql}: {problem:?}"));
         compiled.columns.iter().map(|column| type_text(column.kind)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Is the value one of the type, as the protocol will send it?
+fn is_of(value: &Value, kind: Type) -> bool {
+    let limit = |size: Option<u16>| usize::from(size.unwrap_or(u16::MAX));
+    match (value, kind) {
+        (Value::Null, _) => true,
+        (Value::Int(whole), Type::Bit | Type::TinyInt | Type::SmallInt | Type::Int | Type::BigInt) => {
+            crate::sql::convert::in_range(i128::from(*whole), kind).is_some()
+        }
+        (Value::Float(_), Type::Real | Type::Float) | (Value::Guid(_), Type::Guid) | (Value::Numeric(_), Type::Money) => true,
+        (Value::Numeric(unscaled), Type::Numeric(precision, _)) => crate::sql::number::fits(*unscaled, precision),
+        (Value::Time(_), Type::DateTime | Type::DateTime2(_) | Type::Date) => true,
+        (Value::Text(text), Type::Char(size) | Type::NChar(size)) => text.encode_utf16().count() == usize::from(size),
+        (Value::Text(text), Type::VarChar(size) | Type::NVarChar(size)) => text.encode_utf16().count() <= limit(size),
+        (Value::Bytes(bytes), Type::VarBinary(size)) => bytes.len() <= limit(size),
+        _ => false,
     }
 }
 
@@ -370,8 +395,8 @@ fn changes() {
 #[test]
 fn variables_conditions_and_values() {
     let mut shop = Shop::new();
-    shop.variables.insert("@p1".to_owned(), (Type::NVarChar(Some(4000)), Value::Text("a-2".to_owned())));
-    shop.variables.insert("@n".to_owned(), (Type::Int, Value::Null));
+    shop.set("@p1", Type::NVarChar(Some(4000)), Value::Text("a-2".to_owned()));
+    shop.set("@n", Type::Int, Value::Null);
     assert_eq!(shop.rows("SELECT id FROM t WHERE folio = @P1 AND @p1 <> 'x'"), "2");
     let compiled = shop.compiled("SELECT @n = COUNT(*) + 0.5, @p1 = 'x' FROM t").unwrap();
     assert_eq!(compiled.variables, ["@n", "@p1"]);
@@ -393,7 +418,7 @@ fn variables_conditions_and_values() {
 fn a_replay_gives_an_equal_database() {
     let mut shop = Shop::empty();
     let mut log: Vec<Compiled> = Vec::new();
-    shop.variables.insert("@n".to_owned(), (Type::Int, Value::Int(3)));
+    shop.set("@n", Type::Int, Value::Int(3));
     for sql in [
         "CREATE TABLE t (id int IDENTITY(5,1) PRIMARY KEY, g uniqueidentifier DEFAULT NEWID(), at datetime2(7) DEFAULT SYSUTCDATETIME(), db int, f float)",
         "INSERT INTO t (db) VALUES (DB_ID()), (@n), (NULL)",
@@ -406,7 +431,7 @@ fn a_replay_gives_an_equal_database() {
         let compiled = shop.compiled(sql).unwrap();
         run(&shop.connection, &compiled, &mut |_| true).unwrap();
         log.push(compiled);
-        shop.variables.insert("@n".to_owned(), (Type::Int, Value::Int(4)));
+        shop.set("@n", Type::Int, Value::Int(4));
         shop.clock.utc += 1;
     }
     let other = Connection::open_in_memory().unwrap();
@@ -427,4 +452,16 @@ fn a_replay_gives_an_equal_database() {
     assert_eq!(rows.len(), 5);
     let guids: std::collections::HashSet<&str> = rows.iter().filter_map(|row| row.split('"').nth(1)).collect();
     assert_eq!(guids.len(), 5, "every row has its own: {rows:?}");
+}
+
+#[test]
+fn names_are_taken_apart() {
+    for (sqlite, before, name) in [
+        ("main.\"dbo.T\"", "main.", "dbo.T"),
+        ("\"d5\".\"dbo.a.\"\"b\"", "\"d5\".", "dbo.a.\"b"),
+        ("temp.bulk", "temp.", "bulk"),
+        ("\"x\"", "", "x"),
+    ] {
+        assert_eq!(super::split_name(sqlite), (before, name.to_owned()));
+    }
 }

@@ -84,7 +84,9 @@ fn difference(context: &Context<'_>) -> Answer {
         // Weeks begin on Sunday, whatever DATEFIRST says; 0001-01-01 was a Monday.
         ("week", _) => (to.div_euclid(DAY) + 1).div_euclid(7) - (from.div_euclid(DAY) + 1).div_euclid(7),
         (_, Some(each)) => to.div_euclid(each) - from.div_euclid(each),
-        ("nanosecond", _) => (to - from) * 100,
+        ("nanosecond", _) => {
+            (to - from).checked_mul(100).ok_or_else(|| message(535, 16, "The datediff function resulted in an overflow."))?
+        }
         ("year", _) => last.year - first.year,
         ("quarter", _) => last.year * 4 + (last.month - 1) / 3 - first.year * 4 - (first.month - 1) / 3,
         _ => months,
