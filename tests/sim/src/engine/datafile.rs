@@ -293,5 +293,6 @@ pub fn alias(boot: &Boot) -> String {
 /// Attaches a data file.
 pub fn attach(to: &Connection, path: &Path, alias: &str) -> rusqlite::Result<()> {
     to.execute(&format!("ATTACH ?1 AS \"{alias}\""), [path.to_string_lossy()])?;
-    to.execute_batch(&format!("PRAGMA \"{alias}\".synchronous=OFF"))
+    // Within a transaction the level stays: slower, not wrong.
+    if to.is_autocommit() { to.execute_batch(&format!("PRAGMA \"{alias}\".synchronous=OFF")) } else { Ok(()) }
 }

@@ -1,7 +1,11 @@
 //! The instance by itself, without the protocol.
 
+mod attach;
 mod backups;
+mod chains;
 mod sessions;
+mod sheet;
+mod transactions;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -1,0 +1,99 @@
+//! Transactions: what is committed counts, one writes at a time, readers do not wait.
+
+use super::*;
+
+#[test]
+fn what_is_not_committed_is_seen_by_nobody_and_goes_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    main.full("1.bak");
+    main.sell(1);
+    let pos = main.connect("PosPdv");
+    main.server.exec(pos, "USE BDPdv; BEGIN TRANSACTION; INSERT INTO dbo.Tickets (Folio, Total) VALUES (2, 2)");
+    assert_eq!(main.folios(), "1");
+    main.fails("SET LOCK_TIMEOUT 50; INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (3, 3)", &[1222]);
+    // An open transaction stops no log backup, and none of it is in there.
+    main.log("1.trn");
+    main.server.exec(pos, "INSERT INTO dbo.Tickets (Folio, Total) VALUES (4, 4); COMMIT");
+    assert_eq!(main.folios(), "1 2 4");
+    main.server.exec(pos, "BEGIN TRANSACTION; DELETE FROM dbo.Tickets");
+    main.server.logout(pos);
+    assert_eq!(main.folios(), "1 2 4");
+    let till = Shop::new(&dir, "till");
+    till.ok(&till.seed_sql(&main, "1.bak", ""));
+    till.ok(&till.log_sql(&main, "1.trn"));
+    till.recover();
+    assert_eq!(till.folios(), "1");
+}
+
+#[test]
+fn errors_end_the_statement_the_batch_or_the_transaction() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    main.fails("COMMIT", &[3902]);
+    main.fails("ROLLBACK", &[3903]);
+    let twice = "INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (1, 1); INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (1, 1); INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (2, 2)";
+    main.fails(twice, &[2627]);
+    assert_eq!(main.folios(), "1 2");
+    main.fails(&format!("SET XACT_ABORT ON; BEGIN TRANSACTION; DELETE FROM BDPdv.dbo.Tickets; {twice}; COMMIT"), &[2627]);
+    assert_eq!(main.one("SELECT @@TRANCOUNT"), "0");
+    assert_eq!(main.folios(), "1 2");
+    main.fails(
+        "SET XACT_ABORT OFF; SELECT * FROM BDPdv.dbo.Nada; INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (9, 9)",
+        &[208],
+    );
+    assert_eq!(main.folios(), "1 2");
+    main.ok("BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH PRINT ERROR_MESSAGE() END CATCH");
+    main.fails("BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH THROW END CATCH", &[8134]);
+    main.fails("THROW 50001, N'no', 3", &[50001]);
+    main.fails("RAISERROR(N'sin %s', 16, 1, N'papel'); SELECT 1", &[50000]);
+    main.fails("SELECT 1 FRM x", &[102]);
+}
+
+#[test]
+fn two_who_wait_for_each_other_do_not_wait_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    main.ok("CREATE DATABASE [Otra]; CREATE TABLE Otra.dbo.T (A int)");
+    let other = main.connect("otro");
+    main.ok("BEGIN TRANSACTION; INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (1, 1)");
+    main.server.exec(other, "BEGIN TRANSACTION; INSERT INTO Otra.dbo.T (A) VALUES (1)");
+    let server = main.server.clone();
+    let thread = std::thread::spawn(move || server.exec(other, "INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (2, 2)"));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let mine = errors(&main.send("INSERT INTO Otra.dbo.T (A) VALUES (2)"));
+    let theirs = if mine == [1205] { errors(&thread.join().unwrap()) } else { Vec::new() };
+    assert_eq!((mine, theirs), (vec![1205], vec![]));
+    assert_eq!(main.one("SELECT @@TRANCOUNT"), "0");
+}
+
+#[test]
+fn many_writers_lose_nothing_and_the_log_has_it_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    main.full("1.bak");
+    let mut threads = Vec::new();
+    for writer in 0..4 {
+        let server = main.server.clone();
+        let session = main.connect("PosPdv");
+        threads.push(std::thread::spawn(move || {
+            server.exec(session, "USE BDPdv");
+            for number in 0..25 {
+                let folio = writer * 100 + number;
+                let sql = format!("INSERT INTO dbo.Tickets (Folio, Total) VALUES ({folio}, 1)");
+                assert!(errors(&server.exec(session, &sql)).is_empty());
+                server.exec(session, "SELECT COUNT(*) FROM dbo.Tickets");
+            }
+            server.logout(session);
+        }));
+    }
+    (0..5).for_each(|number| main.log(&format!("{number}.trn")));
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    main.log("5.trn");
+    assert_eq!(main.one("SELECT COUNT(*) FROM BDPdv.dbo.Tickets"), "100");
+    let till = Shop::new(&dir, "till");
+    till.ok(&till.seed_sql(&main, "1.bak", ""));
+    (0..6).for_each(|number| drop(till.ok(&till.log_sql(&main, &format!("{number}.trn")))));
+    till.recover();
+    assert_eq!(till.folios(), main.folios());
+}
