@@ -9,13 +9,14 @@ use serde_json::Value;
 
 use super::acts::Played;
 use super::check::{Evidence, Key, Sale, Told};
+use super::sim::Held;
 use super::store::{DATABASE, Layout, Machine, could_not_write};
 use crate::error::{Failure, Result};
 use crate::model::Side;
 use crate::text;
 
 /// Gathers everything.
-pub fn gather(layout: &Layout, played: &Played) -> Result<Evidence> {
+pub fn gather(layout: &Layout, played: &Played, held: Option<Held>) -> Result<Evidence> {
     let mut acknowledged = Vec::new();
     for till in Machine::TILLS {
         acknowledged.extend(sales(&layout.acknowledged(till))?);
@@ -30,18 +31,25 @@ pub fn gather(layout: &Layout, played: &Played) -> Result<Evidence> {
             Sale { folio, till, epoch, server }
         })
         .collect();
+    let Held { database, holders, kept, main_opens, backup_opens } = match held {
+        Some(held) => held,
+        None => held_in_files(layout)?,
+    };
+    let told = played.statuses.iter().map(|(machine, status)| told(*machine, status)).collect();
+    Ok(Evidence { acknowledged, database, orphans, holders, kept, told, main_opens, backup_opens })
+}
+
+/// What the databases of the embedded engine hold.
+fn held_in_files(layout: &Layout) -> Result<Held> {
     let main = layout.database(Side::Main);
     let (database, holders) = read_main(&main).map_err(|e| {
         let shown = main.display();
         Failure::failed("demo_database", text!("no se pudo leer {shown}", "could not read {shown}")).cause(e)
     })?;
-    Ok(Evidence {
-        acknowledged,
+    Ok(Held {
         database,
-        orphans,
         holders,
         kept: kept(layout)?,
-        told: played.statuses.iter().map(|(machine, status)| told(*machine, status)).collect(),
         main_opens: integrity(&main).is_ok_and(|said| said == "ok"),
         backup_opens: integrity(&layout.database(Side::Backup)).is_ok(),
     })

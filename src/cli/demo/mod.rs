@@ -15,6 +15,7 @@ mod check;
 mod evidence;
 mod report;
 mod shop;
+mod sim;
 mod store;
 mod timeline;
 
@@ -99,23 +100,30 @@ fn perform(session: &Session, arguments: &Demo, layout: &Layout) -> Result<repor
     for machine in Machine::ALL {
         shop.run(machine, &["init", "--role", &machine.role().to_string()], Exit::Ok)?;
     }
-    store::furnish(layout, &exe, pause)?;
+    if arguments.engine == Engine::SqlserverSim {
+        let instances = shop.instances.insert(sim::Instances::start(layout, &exe)?);
+        store::furnish_sim(layout, &exe, pause, &session.world, instances)?;
+    } else {
+        store::furnish(layout, &exe, pause)?;
+    }
     shop.timeline.note("prepare", 0);
     let played = acts::play(&mut shop, tickets as usize);
     shop.close_all();
     let played = played?;
-    let evidence = evidence::gather(layout, &played)?;
+    let held = shop.instances.as_ref().map(sim::Instances::held).transpose()?;
+    shop.instances = None;
+    let evidence = evidence::gather(layout, &played, held)?;
     report::Report::new(layout.clone(), exe, evidence, std::mem::take(&mut shop.timeline), played.outage_ms)
 }
 
 /// Finds or creates the folder.
 fn prepare(arguments: &Demo) -> Result<Folder> {
-    if arguments.engine != Engine::Embedded {
+    if arguments.engine == Engine::SqlserverSim && cfg!(not(feature = "sim")) {
         return Err(Failure::invalid(
             "engine_not_available",
             text!(
-                "la demostración con sqlserver-sim llega en una versión posterior",
-                "the demo with sqlserver-sim comes in a later version"
+                "este relevo se compiló sin el simulador de SQL Server (feature sim)",
+                "this relevo was built without the simulator of SQL Server (feature sim)"
             ),
         )
         .hint(text!("use: relevo demo --engine embedded", "use: relevo demo --engine embedded")));
@@ -167,8 +175,8 @@ fn remove_once(dir: &Path, keep_itself: bool) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    fn arguments(dir: PathBuf, engine: Engine) -> Demo {
-        Demo { dir: Some(dir), engine, tickets: 60, keep: false }
+    fn arguments(dir: PathBuf) -> Demo {
+        Demo { dir: Some(dir), engine: Engine::Embedded, tickets: 60, keep: false }
     }
 
     #[test]
@@ -178,11 +186,9 @@ mod tests {
             (dir.path().join("empty"), dir.path().join("a/b"), dir.path().join("file"), dir.path().to_owned());
         std::fs::create_dir(&empty).unwrap();
         std::fs::write(&file, b"").unwrap();
-        let kind = |dir: &PathBuf| prepare(&arguments(dir.clone(), Engine::Embedded)).err().map(|f| (f.kind, f.exit.code()));
+        let kind = |dir: &PathBuf| prepare(&arguments(dir.clone())).err().map(|f| (f.kind, f.exit.code()));
         let refused = Some(("demo_dir_not_empty".to_owned(), 2));
         assert_eq!([kind(&empty), kind(&absent), kind(&file), kind(&full)], [None, None, refused.clone(), refused]);
-        let sim = prepare(&arguments(empty, Engine::SqlserverSim)).err().map(|f| (f.kind, f.exit.code()));
-        assert_eq!(sim, Some(("engine_not_available".to_owned(), 3)));
     }
 
     #[test]

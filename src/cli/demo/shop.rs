@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::sim::Instances;
 use super::store::{self, Layout, Machine};
 use super::timeline::Timeline;
 use crate::cli::session::Session;
 use crate::error::{Exit, Failure, Result};
+use crate::model::Side;
 use crate::text;
 use crate::text::Text;
 use crate::world::{Label, ProcessId};
@@ -36,6 +38,8 @@ pub struct Shop<'a> {
     /// When everything happened.
     pub timeline: Timeline,
     exe: PathBuf,
+    /// The simulated SQL Servers, where the shop runs on them.
+    pub instances: Option<Instances>,
     tills: Vec<Till>,
     calls: u32,
 }
@@ -60,7 +64,7 @@ pub struct Sold {
 impl<'a> Shop<'a> {
     /// A shop that is not open yet.
     pub fn new(session: &'a Session, layout: Layout, exe: PathBuf) -> Self {
-        Shop { session, layout, timeline: Timeline::default(), exe, tills: Vec::new(), calls: 0 }
+        Shop { session, layout, timeline: Timeline::default(), exe, instances: None, tills: Vec::new(), calls: 0 }
     }
 
     /// A line for the person; on standard error when standard output is for programs.
@@ -195,7 +199,10 @@ impl<'a> Shop<'a> {
     }
 
     /// Kills every process of main; its tills' programs notice by themselves.
-    pub fn kill_main(&self) -> Result<()> {
+    pub fn kill_main(&mut self) -> Result<()> {
+        if let Some(instances) = &mut self.instances {
+            instances.kill(Side::Main);
+        }
         let Some(server) = self.servers(&self.layout.machine(Machine::Main)).into_iter().find(|p| self.session.world.is_alive(p))
         else {
             let log = self.layout.log(Machine::Main);
@@ -206,7 +213,15 @@ impl<'a> Shop<'a> {
     }
 
     /// Moves main's folder away, or back. Windows lets go of a dead process's files late, hence the patience.
-    pub fn move_main(&self, away: bool) -> Result<()> {
+    pub fn move_main(&mut self, away: bool) -> Result<()> {
+        self.move_folder(away)?;
+        match &mut self.instances {
+            Some(instances) if !away => instances.run(Side::Main, &self.exe),
+            _ => Ok(()),
+        }
+    }
+
+    fn move_folder(&self, away: bool) -> Result<()> {
         let (here, off) = (self.layout.machine(Machine::Main), self.layout.main_off());
         let (from, to) = if away { (here, off) } else { (off, here) };
         let began = Instant::now();

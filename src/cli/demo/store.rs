@@ -4,12 +4,16 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::sim::{self, Instances};
 use crate::error::{Failure, Result};
 use crate::model::{Role, Side};
+use crate::secrets::Secrets;
 use crate::text;
+use crate::world::World;
 
 /// The database of the shop.
 pub const DATABASE: &str = "BDPdv";
@@ -108,6 +112,16 @@ impl Layout {
         self.instance(side).join(format!("{DATABASE}.db"))
     }
 
+    /// The exchange folder of a server that is SQL Server.
+    pub fn exchange(&self, side: Side) -> PathBuf {
+        self.machine(if side == Side::Main { Machine::Main } else { Machine::Caja }).join("paso")
+    }
+
+    /// The password of the simulated SQL Servers' logins.
+    pub fn password(&self) -> PathBuf {
+        self.dir.join("password")
+    }
+
     /// Tickets that a till's program noted as acknowledged.
     pub fn acknowledged(&self, till: Machine) -> PathBuf {
         self.machine(till).join("acknowledged.jsonl")
@@ -131,7 +145,8 @@ pub fn folders(layout: &Layout) -> Result<()> {
             create(&folder)?;
         }
     }
-    for folder in [layout.instance(Side::Main), layout.instance(Side::Backup), layout.target()] {
+    let sides = [Side::Main, Side::Backup];
+    for folder in sides.iter().flat_map(|side| [layout.instance(*side), layout.exchange(*side)]).chain([layout.target()]) {
         create(&folder)?;
     }
     Ok(())
@@ -140,11 +155,10 @@ pub fn folders(layout: &Layout) -> Result<()> {
 /// Writes every machine's relevo.toml, SvrBak.txt on main, and main's database. `pause`: milliseconds between a till's tickets.
 pub fn furnish(layout: &Layout, exe: &Path, pause: u64) -> Result<()> {
     for machine in Machine::ALL {
-        write(&layout.store(machine).join("relevo.toml"), &settings(layout, exe, machine, pause)?)?;
+        write(&layout.store(machine).join("relevo.toml"), &settings(layout, exe, machine, pause, None)?)?;
     }
     let (main, backup) = (layout.instance(Side::Main), layout.instance(Side::Backup));
-    let (main, backup) = (words(&main)?, words(&backup)?);
-    write(&layout.pdv(Machine::Main).join("SvrBak.txt"), &format!("principal={main}\r\nrespaldo={backup}\r\n"))?;
+    write_svrbak(layout, words(&main)?, words(&backup)?)?;
     let database = layout.database(Side::Main);
     create_database(&database).map_err(|e| {
         let shown = database.display();
@@ -153,8 +167,33 @@ pub fn furnish(layout: &Layout, exe: &Path, pause: u64) -> Result<()> {
     })
 }
 
+/// The same for a shop whose servers are the simulated SQL Servers that run already.
+pub fn furnish_sim(layout: &Layout, exe: &Path, pause: u64, world: &Arc<dyn World>, instances: &Instances) -> Result<()> {
+    for machine in Machine::ALL {
+        let store = layout.store(machine);
+        write(&store.join("relevo.toml"), &settings(layout, exe, machine, pause, Some(instances))?)?;
+        Secrets::open(&store.join("state"), world.clone())?.set("sql", instances.password())?;
+    }
+    write_svrbak(layout, &sim::name_of(Side::Main), &sim::name_of(Side::Backup))?;
+    instances.furnish(ARTICLES)
+}
+
+fn write_svrbak(layout: &Layout, main: &str, backup: &str) -> Result<()> {
+    write(&layout.pdv(Machine::Main).join("SvrBak.txt"), &format!("principal={main}\r\nrespaldo={backup}\r\n"))
+}
+
+/// The lines of a server that is SQL Server.
+fn sqlserver(layout: &Layout, side: Side, instances: &Instances) -> Result<String> {
+    let (name, port, exchange) = (sim::name_of(side), instances.port(side), layout.exchange(side));
+    Ok(format!(
+        "\n[servers.{side}]\nengine = \"sqlserver\"\ninstance = '{name}'\naddress = \"127.0.0.1,{port}\"\ndatabase = \"{DATABASE}\"\n\
+         login = {{ user = \"relevo\", password = \"secret:sql\" }}\nencryption = \"none\"\nexchange = {}",
+        quoted(words(&exchange)?)
+    ))
+}
+
 /// The relevo.toml of a machine.
-fn settings(layout: &Layout, exe: &Path, machine: Machine, pause: u64) -> Result<String> {
+fn settings(layout: &Layout, exe: &Path, machine: Machine, pause: u64, sim: Option<&Instances>) -> Result<String> {
     let path = |path: &Path| Ok::<_, Failure>(quoted(words(path)?));
     let (name, role) = (machine.name(), machine.role());
     let mut toml = format!(
@@ -166,6 +205,10 @@ fn settings(layout: &Layout, exe: &Path, machine: Machine, pause: u64) -> Result
         add(&format!("main_pdv = {}", path(&layout.pdv(Machine::Main))?))?;
     }
     for side in [Side::Main, Side::Backup] {
+        if let Some(instances) = sim {
+            add(&sqlserver(layout, side, instances)?)?;
+            continue;
+        }
         add(&format!(
             "\n[servers.{side}]\nengine = \"embedded\"\ninstance = {}\ndatabase = \"{DATABASE}\"",
             path(&layout.instance(side))?
@@ -179,12 +222,23 @@ fn settings(layout: &Layout, exe: &Path, machine: Machine, pause: u64) -> Result
     let reports: Vec<String> = Machine::TILLS.iter().map(|&till| path(&layout.acknowledged(till))).collect::<Result<_>>()?;
     // Shorter than in a shop: nobody reboots a switch here.
     add(&format!("\n[promote]\nprobe_for = \"600ms\"\nacknowledged = [{}]", reports.join(", ")))?;
+    // Shorter than in a shop: a till here reconnects at once, or never.
+    if sim.is_some() {
+        add("\n[sqlserver]\nbetween_looks = \"200ms\"")?;
+    }
+    let mut servers: Vec<PathBuf> = Vec::new();
+    if let Some(instances) = sim {
+        for side in [Side::Main, Side::Backup] {
+            servers.extend(["--server".into(), format!("{}={}", sim::name_of(side), instances.port(side)).into()]);
+        }
+        servers.extend(["--password-file".into(), layout.password()]);
+    }
     if machine.role() != Role::Till {
-        let command = [exe.to_owned(), "stand-in".into(), "svrpdv".into()];
+        let command = [vec![exe.to_owned(), "stand-in".into(), "svrpdv".into()], servers.clone()].concat();
         add(&format!("\n[programs.svrpdv]\ncommand = {}\nready_after = \"100ms\"\nstop_timeout = \"3s\"", list(&command)?))?;
     }
     if machine != Machine::Main {
-        let command = [
+        let command = vec![
             exe.to_owned(),
             "stand-in".into(),
             "pospdv".into(),
@@ -195,7 +249,7 @@ fn settings(layout: &Layout, exe: &Path, machine: Machine, pause: u64) -> Result
             "--pause".into(),
             pause.to_string().into(),
         ];
-        add(&format!("\n[programs.pospdv]\ncommand = {}", list(&command)?))?;
+        add(&format!("\n[programs.pospdv]\ncommand = {}", list(&[command, servers].concat())?))?;
     }
     Ok(toml)
 }
@@ -265,7 +319,7 @@ mod tests {
         for dir in ["/tmp/demo", r"C:\Users\o'hara\demo", "/tmp/señor \"x\""] {
             let layout = Layout { dir: dir.into() };
             for machine in Machine::ALL {
-                let toml = settings(&layout, Path::new(r"C:\relevo.exe"), machine, 5).unwrap();
+                let toml = settings(&layout, Path::new(r"C:\relevo.exe"), machine, 5, None).unwrap();
                 let config: Config = toml::from_str(&toml).unwrap_or_else(|e| panic!("{e}\n{toml}"));
                 assert_eq!(config.machine.role, machine.role());
                 assert_eq!(Path::new(&config.servers.main.instance), layout.instance(Side::Main));

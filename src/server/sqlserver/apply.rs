@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 
-use super::decide::{MayReplace, NoReplace, Over, ReplaceToken, Standing, may_replace};
+use super::decide::{self, Follower, Header, MayReplace, NoReplace, Over, ReplaceToken, Standing, State, Verdict, may_replace};
 use super::errors::{Answer, asks_for};
-use super::header::Header;
+use super::header::set_of;
 use super::instance::Instance;
-use super::look::{Seen, standby_position};
+use super::look::standby_position;
 use super::notes::{Closed, Note, Standby};
 use super::statements::{
     self, DatabaseName, Devices, LogicalName, Move, Recovery, Restore, RestoreKind, ScratchName, ServerPath,
@@ -39,7 +39,10 @@ impl Instance {
                 .map_err(|failure| damaged(copy, &failure))?;
             let token = self.may_write_over(copy, seen.as_ref(), notes.epoch.is_some(), &header)?;
             let moves = self.moves(&file, &self.database, seen.is_some())?;
-            self.note(Note::Standby, Some(&Standby { position: None, applying: Some(copy.name.clone()) }))?;
+            self.note(
+                Note::Standby,
+                Some(&Standby { position: None, applying: Some(copy.name.clone()), family: Some(header.family) }),
+            )?;
             self.forget(Note::Closed)?;
             self.labelled(Label::StandbyPlace, || {
                 self.restore(&self.database, RestoreKind::Full { replace: token }, &file, &moves, &header, watch)
@@ -48,13 +51,22 @@ impl Instance {
         } else {
             let Some(seen) = &seen else { return Err(self.no_standby(state)) };
             self.must_follow(copy, seen, &before)?;
-            if seen.redo.is_none_or(|redo| redo < header.last) {
-                self.note(Note::Standby, Some(&Standby { applying: Some(copy.name.clone()), ..before }))?;
-                let kind = if copy.kind == CopyKind::Increment { RestoreKind::Log } else { RestoreKind::Differential };
-                self.labelled(Label::StandbyPages, || self.restore(&self.database, kind, &file, &[], &header, watch))?;
+            match self.verdict(&header, seen, &before)? {
+                Verdict::AlreadyApplied => {}
+                Verdict::Apply => {
+                    self.note(Note::Standby, Some(&Standby { applying: Some(copy.name.clone()), ..before.clone() }))?;
+                    let kind = if copy.kind == CopyKind::Increment { RestoreKind::Log } else { RestoreKind::Differential };
+                    self.labelled(Label::StandbyPages, || self.restore(&self.database, kind, &file, &[], &header, watch))?;
+                }
+                verdict => {
+                    let (name, why) = (&copy.name, verdict.text());
+                    let message = text!("{name} no se aplica: @", "{name} is not applied: @").fill(&why);
+                    return Err(Failure::failed("copy_does_not_follow", message));
+                }
             }
         }
-        let reached = self.must_see()?.redo;
+        let after = self.must_see()?;
+        let reached = self.redo(&after)?.map(|(at, _)| at);
         if reached != Some(header.last) {
             let (got, wanted) = (reached.unwrap_or(Lsn(0)), header.last);
             return Err(Failure::failed(
@@ -65,7 +77,10 @@ impl Instance {
                 ),
             ));
         }
-        self.note(Note::Standby, Some(&Standby { position: Some(copy.to.clone()), applying: None }))?;
+        self.note(
+            Note::Standby,
+            Some(&Standby { position: Some(copy.to.clone()), applying: None, family: Some(header.family) }),
+        )?;
         self.remove(&file)
     }
 
@@ -112,8 +127,7 @@ impl Instance {
     fn fitting(&self, copy: &CopyToApply, file: &str) -> Result<Header> {
         let header = self.header(file).map_err(|failure| damaged(copy, &failure))?;
         let Mark::Log { lsn, fork, .. } = copy.to.mark else { return Err(self.other_engine()) };
-        let wanted = if copy.kind == CopyKind::Tail { CopyKind::Full } else { copy.kind };
-        if header.kind == Some(wanted) && header.last == lsn && header.fork == fork && !header.damaged {
+        if header.kind == set_of(copy.kind) && header.last == lsn && header.fork == fork && !header.damaged {
             return Ok(header);
         }
         let name = &copy.name;
@@ -131,7 +145,7 @@ impl Instance {
     }
 
     /// A log or differential has to follow what the standby has.
-    fn must_follow(&self, copy: &CopyToApply, seen: &Seen, before: &Standby) -> Result<()> {
+    fn must_follow(&self, copy: &CopyToApply, seen: &State, before: &Standby) -> Result<()> {
         let here = match &before.position {
             // One that was being applied: the server knows how far it came.
             Some(position) if before.applying.as_ref() == Some(&copy.name) => Some(position.clone()),
@@ -144,7 +158,7 @@ impl Instance {
             }
             _ => false,
         });
-        if follows && seen.is_restoring() {
+        if follows && seen.follows() {
             return Ok(());
         }
         let name = &copy.name;
@@ -154,21 +168,41 @@ impl Instance {
         ))
     }
 
+    /// What the header and the server say about applying it: by LSN, fork and base. The manifest was believed before.
+    fn verdict(&self, header: &Header, seen: &State, standby: &Standby) -> Result<Verdict> {
+        let (redo, fork) = self.redo(seen)?.unzip();
+        let follower = Follower {
+            major: u32::try_from(self.one(&statements::instance())?.int("major")?.unwrap_or_default()).unwrap_or_default(),
+            follows: seen.follows(),
+            // One that an older relevo seeded did not note it; the manifest's database id was compared.
+            family: standby.family.or(seen.family).unwrap_or(header.family),
+            redo,
+            fork: fork.flatten(),
+            base: seen.base,
+            base_lsn: seen.base_lsn,
+        };
+        Ok(if header.kind == decide::SetKind::Log {
+            decide::log(header, &follower)
+        } else {
+            decide::differential(header, &follower)
+        })
+    }
+
     /// Leave to write over the database that stands there: ours, or of the same family and waiting.
     fn may_write_over(
         &self,
         copy: &CopyToApply,
-        seen: Option<&Seen>,
+        seen: Option<&State>,
         marked: bool,
         header: &Header,
     ) -> Result<Option<ReplaceToken>> {
-        let standing = seen.map(|seen| Standing { follows: seen.is_restoring(), family: seen.family, marked });
+        let standing = seen.map(|seen| Standing { follows: seen.follows(), family: seen.family, marked });
         let asked = MayReplace { database: &self.database, over: Over::Standby, standing, family: header.family };
         match may_replace(asked) {
             Ok(token) => Ok(Some(token)),
             Err(NoReplace::NothingThere) => Ok(None),
             // A first copy that was interrupted left something that waits and that nobody noted: it holds nothing yet.
-            Err(_) if seen.is_some_and(Seen::is_restoring) => Ok(None),
+            Err(_) if seen.is_some_and(State::follows) => Ok(None),
             Err(_) => {
                 let (instance, name) = (&self.access.instance, &copy.name);
                 Err(Failure::refused(
@@ -316,7 +350,7 @@ impl Instance {
 
     /// Makes a standby of what [`Instance::detached`] found.
     pub fn follow_again(&self, position: &Position) -> Result<()> {
-        self.note(Note::Standby, Some(&Standby { position: Some(position.clone()), applying: None }))?;
+        self.note(Note::Standby, Some(&Standby { position: Some(position.clone()), applying: None, family: None }))?;
         self.forget(Note::Closed)
     }
 

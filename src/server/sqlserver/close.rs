@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::decide::{Access, State};
 use super::errors::{Answer, asks_for};
 use super::instance::Instance;
 use super::notes::{Closed, Note, Received};
@@ -44,7 +45,7 @@ impl Instance {
     }
 
     fn close(&self, how: Fencing, last_folio: Option<i64>, watch: &Watch) -> Result<()> {
-        let logged = self.must_see()?.is_logged();
+        let logged = self.must_see()?.logged();
         let (what, closing) = (text!("cerrando la base", "closing the database"), |file| Closed { how, file, last_folio });
         match how {
             Fencing::Handover => {
@@ -87,7 +88,7 @@ impl Instance {
     /// Whoever sits in the one place is put out.
     pub fn let_everybody_in(&self) -> Result<()> {
         for attempt in 0.. {
-            let closed = |seen: &super::look::Seen| seen.is_online() && seen.access != "MULTI_USER";
+            let closed = |seen: &State| seen.open() && seen.access != Access::Multi;
             if !self.seen()?.as_ref().is_some_and(closed) {
                 return Ok(());
             }
@@ -153,7 +154,7 @@ impl Instance {
     fn bring_online(&self, watch: &Watch) -> Result<()> {
         let what = text!("abriendo la base", "opening the database");
         let seen = self.must_see()?;
-        if !seen.is_restoring() {
+        if !seen.follows() {
             return self.long(&statements::reopen(&self.database), &what, watch).map(drop);
         }
         match self.long(&statements::recover(&self.database), &what, watch) {
@@ -176,10 +177,10 @@ impl Instance {
             set(Setting::ReadWrite)?;
         }
         if let Some(flags) = self.flags()? {
-            if flags.trustworthy && !seen.flags.0 {
+            if flags.trustworthy && !seen.trustworthy {
                 set(Setting::Trustworthy)?;
             }
-            if flags.broker && !seen.flags.1 {
+            if flags.broker && !seen.broker {
                 set(Setting::Broker).or_else(|_| set(Setting::NewBroker))?;
             }
         }
@@ -251,7 +252,7 @@ impl Instance {
         {
             let what = text!("conservando la base anterior", "keeping the old database");
             self.labelled(Label::DatabaseKeep, || {
-                if self.must_see()?.is_restoring() {
+                if self.must_see()?.follows() {
                     // A database that waits for backups can be neither closed nor renamed.
                     self.long(&statements::recover(&self.database), &what, watch)?;
                 }

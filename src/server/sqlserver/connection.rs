@@ -78,7 +78,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-fn runtime() -> Result<&'static Runtime> {
+pub(super) fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
     // One thread serves the sockets and timers of all connections; the work is done by the threads that wait for it.
     let made = RUNTIME.get_or_init(|| {

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use super::decide::{CopyFacts, End, Header, NextCopy, SetKind, State, next_copy};
 use super::errors::is_of_client;
-use super::header::Header;
+use super::header::set_of;
 use super::instance::Instance;
-use super::look::Seen;
 use super::notes::{Closed, Note};
 use super::statements::{self, BackupKind, ProgramName, ServerTime, SessionId};
 use crate::error::{Failure, Result, Retry};
@@ -50,17 +50,17 @@ impl Instance {
             DatabaseState::Fenced => return self.next_closed(closed, lsn, full),
             _ => return Ok(Next::Full),
         }
-        let seen = self.must_see()?;
+        let main = self.must_see()?;
+        // The newest copy may be of any kind; only a log ends exactly where the next one begins, and a tail is told from others by that.
+        let end = End { kind: SetKind::Full, lsn, fork, base: full, family: None };
         if self.spooled(lsn, fork)?.is_some() {
             return Ok(Next::Increment);
         }
-        if seen.fork != Some(fork) {
-            return Ok(Next::Full);
-        }
-        if seen.is_logged() && seen.log_from.is_some_and(|from| from <= lsn) {
-            return Ok(Next::Increment);
-        }
-        Ok(if seen.base == Some(full) && !self.is_large()? { Next::Differential } else { Next::Full })
+        Ok(match next_copy(CopyFacts { main: &main, end: Some(end), spool: &[], taken: &[] }) {
+            NextCopy::Log { .. } | NextCopy::Spool(_) => Next::Increment,
+            NextCopy::Differential(_) if !self.is_large()? => Next::Differential,
+            _ => Next::Full,
+        })
     }
 
     /// A closed database gives what it was closed with.
@@ -68,8 +68,8 @@ impl Instance {
         let Some(file) = closed.filter(|c| c.how == Fencing::Handover).and_then(|c| c.file) else { return Ok(Next::Full) };
         let header = self.header(&file)?;
         Ok(match header.kind {
-            Some(CopyKind::Increment) if header.first <= lsn => Next::Increment,
-            Some(CopyKind::Differential) if header.base == Some(full) => Next::Differential,
+            SetKind::Log if header.first <= lsn => Next::Increment,
+            SetKind::Differential if header.base == Some(full) => Next::Differential,
             _ => Next::Full,
         })
     }
@@ -109,7 +109,7 @@ impl Instance {
             _ => return Err(self.no_database(state)),
         };
         let header = self.header(&file)?;
-        if header.kind == Some(CopyKind::Increment) && header.first == header.last {
+        if header.kind == SetKind::Log && header.first == header.last {
             return Ok(None);
         }
         let to = self.end_of(asked, &header)?;
@@ -142,20 +142,20 @@ impl Instance {
     }
 
     fn end_of(&self, asked: &Asked<'_>, header: &Header) -> Result<Position> {
-        let wanted = if asked.kind == CopyKind::Tail { CopyKind::Full } else { asked.kind };
+        let wanted = set_of(asked.kind);
         let base = match (asked.kind, asked.base.map(|base| &base.mark)) {
             (CopyKind::Increment, Some(Mark::Log { base, .. })) => Some(*base),
             (CopyKind::Differential, _) => header.base,
-            _ => Some(header.set),
+            _ => header.set,
         };
         let database = asked.record.database;
-        let (Some(database), Some(base), true, false) = (database, base, header.kind == Some(wanted), header.damaged) else {
-            let kind = header.kind.map_or_else(|| "?".to_owned(), |kind| kind.to_string());
+        let (Some(database), Some(base), true, false) = (database, base, header.kind == wanted, header.damaged) else {
+            let kind = header.kind;
             return Err(Failure::failed(
                 "backup_unexpected",
                 text!(
-                    "SQL Server entregó un respaldo que no se pidió ({kind})",
-                    "SQL Server gave a backup that was not asked for ({kind})"
+                    "SQL Server entregó un respaldo que no se pidió ({kind:?})",
+                    "SQL Server gave a backup that was not asked for ({kind:?})"
                 ),
             ));
         };
@@ -200,8 +200,7 @@ impl Instance {
         for (file, first, last) in self.logs()? {
             if first <= lsn && lsn < last {
                 let header = self.header(&file)?;
-                let fits = header.kind == Some(CopyKind::Increment) && header.first <= lsn && lsn < header.last;
-                if fits && header.first_fork == fork {
+                if header.covers(lsn) && header.first_fork == fork {
                     return Ok(Some(file));
                 }
             }
@@ -281,7 +280,7 @@ impl Instance {
         let prefix = self.log_prefix();
         for file in self.files()?.iter().filter(|file| file.ends_with(".part")) {
             let whole = match self.header(file) {
-                Ok(header) => header.kind == Some(CopyKind::Increment) && file.starts_with(&prefix),
+                Ok(header) => header.kind == SetKind::Log && file.starts_with(&prefix),
                 Err(failure) if is_of_client(&failure) => return Err(failure),
                 Err(_) => false,
             };
@@ -330,7 +329,7 @@ impl Instance {
 
     /// Notes in the database which of its flags a restore elsewhere would drop.
     fn must_see_flags(&self) -> Result<()> {
-        let Seen { flags: (trustworthy, broker), .. } = self.must_see()?;
+        let State { trustworthy, broker, .. } = self.must_see()?;
         self.keep_flags(trustworthy, broker)
     }
 }

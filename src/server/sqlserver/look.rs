@@ -2,102 +2,35 @@
 
 use uuid::Uuid;
 
+use super::decide::{Condition, Restored, State, redo};
 use super::errors;
 use super::instance::Instance;
 use super::notes::{Inside, Notes};
-use super::rows::Row;
 use super::statements::{self, LockName, ProgramName, Scope};
 use crate::error::{Failure, Result};
 use crate::model::{DatabaseState, EpochRecord, LogState, Look, Lsn, Mark, Position, Side};
 use crate::text;
 use crate::text::Text;
 
-/// What the server says of the database. See [`statements::state`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// `state_desc`
-    pub state: String,
-    /// `user_access_desc`
-    pub access: String,
-    /// `recovery_model_desc`
-    pub model: String,
-    /// Readable standby.
-    pub standby: bool,
-    /// Read only.
-    pub read_only: bool,
-    /// Trustworthy, broker.
-    pub flags: (bool, bool),
-    /// `family_guid`
-    pub family: Option<Uuid>,
-    /// `last_log_backup_lsn`: where the next log backup begins.
-    pub log_from: Option<Lsn>,
-    /// `recovery_fork_guid`
-    pub fork: Option<Uuid>,
-    /// `fork_point_lsn`
-    pub fork_point: Option<Lsn>,
-    /// `redo_start_lsn`
-    pub redo: Option<Lsn>,
-    /// `redo_start_fork_guid`
-    pub redo_fork: Option<Uuid>,
-    /// `differential_base_guid`
-    pub base: Option<Uuid>,
-}
-
-impl Seen {
-    fn of(row: &Row) -> Result<Seen> {
-        Ok(Seen {
-            state: row.must_words("state")?,
-            access: row.must_words("user_access")?,
-            model: row.must_words("recovery_model")?,
-            standby: row.yes("in_standby")?,
-            read_only: row.yes("read_only")?,
-            flags: (row.yes("trustworthy")?, row.yes("broker")?),
-            family: row.guid("family_guid")?,
-            log_from: row.lsn("last_log_backup_lsn")?,
-            fork: row.guid("recovery_fork_guid")?,
-            fork_point: row.lsn("fork_point_lsn")?,
-            redo: row.lsn("redo_start_lsn")?,
-            redo_fork: row.guid("redo_start_fork_guid")?,
-            base: row.guid("differential_base_guid")?,
-        })
-    }
-
-    /// Its log is kept, so that log backups are possible. FULL without any full backup behaves as SIMPLE: then nothing says where a log
-    /// backup would begin.
-    pub fn is_logged(&self) -> bool {
-        self.model != "SIMPLE"
-    }
-
-    /// Open for programs.
-    pub fn is_online(&self) -> bool {
-        self.state == "ONLINE" && !self.standby
-    }
-
-    /// It waits for backups.
-    pub fn is_restoring(&self) -> bool {
-        self.state == "RESTORING" || self.standby
-    }
-}
-
 /// The state in relevo's words.
-pub fn state_of(side: Side, seen: Option<&Seen>, notes: &Notes) -> DatabaseState {
+pub fn state_of(side: Side, seen: Option<&State>, notes: &Notes) -> DatabaseState {
     let Some(seen) = seen else { return DatabaseState::Missing };
     let follows = notes.standby.is_some() && notes.closed.is_none();
-    match seen.state.as_str() {
-        _ if seen.is_restoring() && notes.closed.is_some() => DatabaseState::Fenced,
+    match seen.condition {
+        _ if seen.follows() && notes.closed.is_some() => DatabaseState::Fenced,
         // One that nobody noted anything of: on main the tail was taken from it, on the backup a copy is to follow.
-        _ if seen.is_restoring() && (side == Side::Backup || follows) => DatabaseState::Standby,
-        _ if seen.is_restoring() => DatabaseState::Fenced,
-        "ONLINE" => DatabaseState::Open,
+        _ if seen.follows() && (side == Side::Backup || follows) => DatabaseState::Standby,
+        _ if seen.follows() => DatabaseState::Fenced,
+        Condition::Online => DatabaseState::Open,
         // What a restore closed counts as a standby again when a promote said so.
-        "OFFLINE" if follows => DatabaseState::Standby,
-        "OFFLINE" => DatabaseState::Fenced,
+        Condition::Offline if follows => DatabaseState::Standby,
+        Condition::Offline => DatabaseState::Fenced,
         _ => DatabaseState::Unknown,
     }
 }
 
 /// The position of a standby that is whole: what was noted, as long as the server agrees. `Err`: somebody else restored into it.
-pub fn standby_position(seen: &Seen, noted: Option<&Position>) -> Result<Option<Position>, Text> {
+pub fn standby_position(seen: &State, noted: Option<&Position>) -> Result<Option<Position>, Text> {
     let Some(position) = noted else { return Ok(None) };
     let Mark::Log { lsn, fork, .. } = position.mark else { return Ok(None) };
     // An offline one cannot be asked; a readable standby does not always say.
@@ -114,12 +47,12 @@ pub fn standby_position(seen: &Seen, noted: Option<&Position>) -> Result<Option<
 
 impl Instance {
     /// The database as the server sees it; `None` where there is none.
-    pub fn seen(&self) -> Result<Option<Seen>> {
-        self.ask(&statements::state(&self.database))?.first().map(Seen::of).transpose()
+    pub fn seen(&self) -> Result<Option<State>> {
+        self.ask(&statements::state(&self.database))?.first().map(State::of_row).transpose()
     }
 
     /// The database, which must be there.
-    pub fn must_see(&self) -> Result<Seen> {
+    pub fn must_see(&self) -> Result<State> {
         self.seen()?.ok_or_else(|| self.no_database(DatabaseState::Missing))
     }
 
@@ -172,8 +105,10 @@ impl Instance {
         let mut trouble = None;
         let mut state = state_of(self.side, seen.as_ref(), &notes);
         if state == DatabaseState::Unknown {
-            let found = seen.as_ref().map(|seen| seen.state.clone()).unwrap_or_default();
-            trouble = Some(text!("SQL Server dice que la base está {found}", "SQL Server says that the database is {found}"));
+            trouble = seen.as_ref().map(|seen| {
+                let found = seen.condition;
+                text!("SQL Server dice que la base está en {found:?}", "SQL Server says that the database is in {found:?}")
+            });
         }
         let inside = match state {
             DatabaseState::Open => self.inside()?,
@@ -225,7 +160,7 @@ impl Instance {
             )
             .hint(text!("una persona debe revisar qué base se puso ahí", "a person has to look which database was put there")));
         }
-        let inside = inside.record.clone().unwrap_or_else(|| EpochRecord::first(own));
+        let inside = inside.record.as_ref().map_or_else(|| EpochRecord::first(own), |recorded| recorded.record.clone());
         Ok(match noted.filter(|noted| noted.epoch > inside.epoch) {
             // Somebody put an older database back beside the record of a later epoch in which this server already held the post: no
             // sequence of role changes does that, and sales made since would be missing.
@@ -255,15 +190,18 @@ impl Instance {
     pub fn log_state(&self) -> Result<Option<LogState>> {
         let Some(seen) = self.seen()? else { return Ok(None) };
         let major = self.one(&statements::instance())?.int("major")?.unwrap_or_default();
-        Ok(Some(LogState {
-            major: u32::try_from(major).unwrap_or_default(),
-            logged: seen.is_logged(),
-            family: seen.family,
-            redo: seen.redo.filter(|_| seen.is_restoring()),
-            fork: if seen.is_restoring() { seen.redo_fork } else { seen.fork },
-            fork_point: seen.fork_point,
-            log_from: seen.log_from,
-        }))
+        let redo = self.redo(&seen)?.map(|(at, _)| at);
+        Ok(Some(seen.log_state(u32::try_from(major).unwrap_or_default(), redo)))
+    }
+
+    /// Where a database that follows waits, and on which fork. A readable one may not say: then the history of restores does.
+    pub fn redo(&self, seen: &State) -> Result<Option<(Lsn, Option<Uuid>)>> {
+        if seen.redo.is_some() || !seen.follows() {
+            return Ok(redo(seen, &[]));
+        }
+        let rows = self.ask(&statements::restores(&self.database))?;
+        let restores: Vec<Restored> = rows.iter().map(Restored::of_row).collect::<Result<_>>()?;
+        Ok(redo(seen, &restores))
     }
 }
 
@@ -271,12 +209,13 @@ impl Instance {
 mod tests {
     use super::*;
     use crate::model::{DatabaseId, Epoch, Fencing};
+    use crate::server::sqlserver::decide::tests::state;
     use crate::server::sqlserver::notes::{Closed, Standby};
 
     #[test]
     fn every_state() {
-        let seen = |state: &str| Some(Seen { state: state.to_owned(), ..Seen::default() });
-        let readable = Some(Seen { standby: true, ..seen("ONLINE").unwrap() });
+        let seen = |condition| Some(State { condition, ..state() });
+        let readable = Some(State { in_standby: true, ..state() });
         let none = Notes::default();
         let standby = Notes { standby: Some(Standby::default()), ..Notes::default() };
         let closed = Notes { closed: Some(Closed { how: Fencing::Handover, file: None, last_folio: None }), ..Notes::default() };
@@ -284,20 +223,20 @@ mod tests {
         use DatabaseState::{Fenced, Missing, Open, Unknown};
         for (side, seen, notes, expected) in [
             (Side::Main, None, &none, Missing),
-            (Side::Main, seen("ONLINE"), &none, Open),
-            (Side::Main, seen("ONLINE"), &closed, Open), // the note was written, the database not closed
-            (Side::Main, seen("RESTORING"), &closed, Fenced),
-            (Side::Main, seen("RESTORING"), &none, Fenced),
-            (Side::Main, seen("OFFLINE"), &none, Fenced),
-            (Side::Main, seen("SUSPECT"), &none, Unknown),
-            (Side::Main, seen("RECOVERING"), &closed, Unknown),
-            (Side::Backup, seen("RESTORING"), &standby, DatabaseState::Standby),
-            (Side::Backup, seen("RESTORING"), &none, DatabaseState::Standby),
+            (Side::Main, seen(Condition::Online), &none, Open),
+            (Side::Main, seen(Condition::Online), &closed, Open), // the note was written, the database not closed
+            (Side::Main, seen(Condition::Restoring), &closed, Fenced),
+            (Side::Main, seen(Condition::Restoring), &none, Fenced),
+            (Side::Main, seen(Condition::Offline), &none, Fenced),
+            (Side::Main, seen(Condition::Suspect), &none, Unknown),
+            (Side::Main, seen(Condition::Recovering), &closed, Unknown),
+            (Side::Backup, seen(Condition::Restoring), &standby, DatabaseState::Standby),
+            (Side::Backup, seen(Condition::Restoring), &none, DatabaseState::Standby),
             (Side::Backup, readable, &standby, DatabaseState::Standby),
-            (Side::Backup, seen("RESTORING"), &both, Fenced),
-            (Side::Backup, seen("OFFLINE"), &closed, Fenced),
-            (Side::Backup, seen("OFFLINE"), &standby, DatabaseState::Standby),
-            (Side::Backup, seen("ONLINE"), &standby, Open),
+            (Side::Backup, seen(Condition::Restoring), &both, Fenced),
+            (Side::Backup, seen(Condition::Offline), &closed, Fenced),
+            (Side::Backup, seen(Condition::Offline), &standby, DatabaseState::Standby),
+            (Side::Backup, seen(Condition::Online), &standby, Open),
         ] {
             assert_eq!(state_of(side, seen.as_ref(), notes), expected, "{side:?} {seen:?} {notes:?}");
         }
@@ -308,7 +247,7 @@ mod tests {
         let fork = Uuid::from_u128(7);
         let mark = Mark::Log { lsn: Lsn(500), fork, base: Uuid::nil() };
         let position = Position { database: DatabaseId(Uuid::nil()), epoch: Epoch(1), sequence: 2, mark };
-        let seen = |redo, redo_fork| Seen { redo, redo_fork, ..Seen::default() };
+        let seen = |redo, redo_fork| State { redo, redo_fork, ..state() };
         for agrees in [seen(Some(Lsn(500)), Some(fork)), seen(None, None), seen(Some(Lsn(500)), None)] {
             assert_eq!(standby_position(&agrees, Some(&position)).unwrap(), Some(position.clone()));
         }

@@ -13,6 +13,7 @@ mod header;
 pub mod instance;
 mod look;
 mod notes;
+pub mod plain;
 pub mod preflight;
 mod record;
 pub mod rows;

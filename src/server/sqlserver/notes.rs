@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::instance::Instance;
 use super::statements::{Keeper, PropertyName, PropertyValue, drop_property, properties, set_property};
 use crate::error::{Exit, Failure, Result};
-use crate::model::{DatabaseId, EpochRecord, Fencing, Intent, Position};
+use crate::model::{DatabaseId, Epoch, EpochRecord, Fencing, Intent, Position, Side};
 use crate::text;
 use crate::world::Label;
 
@@ -60,6 +60,9 @@ pub struct Standby {
     pub position: Option<Position>,
     /// The copy that is being applied.
     pub applying: Option<String>,
+    /// The family of what it was seeded with: the server does not say it of a closed database.
+    #[serde(default)]
+    pub family: Option<uuid::Uuid>,
 }
 
 /// How a database was closed.
@@ -103,7 +106,7 @@ pub struct Notes {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inside {
     /// The epoch record: the authority.
-    pub record: Option<EpochRecord>,
+    pub record: Option<Recorded>,
     /// Which database it is, and of which store.
     pub identity: Option<Identity>,
 }
@@ -125,6 +128,20 @@ pub struct Flags {
     /// The service broker is enabled.
     pub broker: bool,
 }
+
+/// The epoch record as BDPdv keeps it, with who held the epochs before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The record in force.
+    #[serde(flatten)]
+    pub record: EpochRecord,
+    /// Earlier epochs and their holders, newest last; for people.
+    #[serde(default)]
+    pub before: Vec<(Epoch, Side)>,
+}
+
+/// A property holds 3,750 characters: so many earlier epochs are kept.
+pub const EPOCHS_KEPT: usize = 100;
 
 /// Properties of BDPdv.
 pub const EPOCH: &str = "relevo_epoch";

@@ -1,7 +1,7 @@
 //! The epoch record, identity and next folio in the open database, and their copies in `master`.
 
 use super::instance::Instance;
-use super::notes::{EPOCH, IDENTITY, Identity, Note, encoded};
+use super::notes::{EPOCH, EPOCHS_KEPT, IDENTITY, Identity, Note, Recorded, encoded};
 use super::statements::{self, Keeper, PropertyName, PropertyValue};
 use crate::error::{Failure, Result};
 use crate::model::{DatabaseId, DatabaseState, EpochRecord, FolioRule, Intent};
@@ -66,7 +66,8 @@ impl Instance {
     pub fn record(&self, record: &EpochRecord, folio: Option<FolioRule>) -> Result<()> {
         self.must_be_open()?;
         let inside = self.inside()?;
-        let step = step_to(inside.identity.map(|i| i.database), inside.record.as_ref(), record)?;
+        let there = inside.record;
+        let step = step_to(inside.identity.map(|i| i.database), there.as_ref().map(|there| &there.record), record)?;
         if step != Step::Nothing {
             self.labelled(Label::DatabaseRecord, || {
                 self.ask(&statements::make_folio(&self.database))?;
@@ -74,7 +75,8 @@ impl Instance {
                     Some(rule) => Some(self.folio_after(rule)?),
                     None => None,
                 };
-                let (name, value) = (PropertyName::new(EPOCH)?, PropertyValue::new(&encoded(record)?)?);
+                let recorded = recorded(there, record);
+                let (name, value) = (PropertyName::new(EPOCH)?, PropertyValue::new(&encoded(&recorded)?)?);
                 // A connection of its own: a transaction must not be left to the next question.
                 let mut connection = self.apart("record")?;
                 connection.run(&statements::begin())?;
@@ -114,5 +116,37 @@ impl Instance {
             return Ok(());
         }
         self.note(Note::Intent, intent)
+    }
+}
+
+/// The record with those before it.
+fn recorded(there: Option<Recorded>, record: &EpochRecord) -> Recorded {
+    let mut before = there.as_ref().map(|there| there.before.clone()).unwrap_or_default();
+    if let Some(there) = there.filter(|there| there.record.epoch < record.epoch) {
+        before.push((there.record.epoch, there.record.holder));
+    }
+    let surplus = before.len().saturating_sub(EPOCHS_KEPT);
+    before.drain(..surplus);
+    Recorded { record: record.clone(), before }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Epoch, Side};
+
+    #[test]
+    fn earlier_holders_are_kept_and_fit_into_a_property() {
+        let record = |epoch| EpochRecord { epoch: Epoch(epoch), holder: Side::Backup, ..EpochRecord::first(None) };
+        let mut there = None;
+        for epoch in 2..500 {
+            there = Some(recorded(there, &record(epoch)));
+            there = Some(recorded(there, &record(epoch))); // main was started: the same epoch once more
+        }
+        let there = there.unwrap();
+        assert_eq!((there.before.len(), there.before[EPOCHS_KEPT - 1]), (EPOCHS_KEPT, (Epoch(498), Side::Backup)));
+        let kept = encoded(&there).unwrap();
+        assert!(PropertyValue::new(&kept).is_ok(), "{}", kept.len());
+        assert_eq!(serde_json::from_str::<Recorded>(&kept).unwrap(), there);
     }
 }

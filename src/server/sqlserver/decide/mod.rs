@@ -3,7 +3,8 @@
 
 mod facts;
 #[cfg(test)]
-mod facts_tests;
+#[path = "facts_tests.rs"]
+pub(super) mod tests;
 mod follow;
 mod next;
 mod replace;

@@ -175,8 +175,8 @@ pub fn next_copy(facts: CopyFacts<'_>) -> NextCopy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts_tests::state;
     use super::super::follow::tests::{header, id};
+    use super::super::tests::state;
     use super::*;
     use crate::server::sqlserver::decide::Condition;
     use crate::server::sqlserver::statements::Model;

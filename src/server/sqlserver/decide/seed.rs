@@ -92,8 +92,8 @@ impl Seed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts_tests::state;
     use super::super::follow::tests::id;
+    use super::super::tests::state;
     use super::*;
     use crate::server::sqlserver::decide::Condition;
     use crate::server::sqlserver::statements::Model;

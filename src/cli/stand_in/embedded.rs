@@ -1,51 +1,13 @@
-//! What stands in for the vendor's programs in the demo and in tests. SvrPdv holds `server.lock` and says who it is; PosPdv sells:
-//! it opens BDPdv itself, as the real one does, and takes every ticket in one transaction.
+//! The programs of a shop whose servers are SQLite files.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
 use rusqlite::{Connection, TransactionBehavior, params};
-use serde_json::json;
 
-use crate::error::Exit;
+use super::{StandIn, Stop, acknowledge, variable};
 use crate::world::{self, Label, World};
-
-/// Arguments of `relevo stand-in`.
-#[derive(Args)]
-pub struct StandIn {
-    /// Which program
-    program: Which,
-    /// PosPdv: file that acknowledged tickets are noted in
-    #[arg(long)]
-    acknowledged: Option<PathBuf>,
-    /// PosPdv: pause between tickets, milliseconds
-    #[arg(long, default_value_t = 10)]
-    pause: u64,
-    /// PosPdv: end when this file appears, as when its cashier closes it
-    #[arg(long)]
-    until: Option<PathBuf>,
-    /// PosPdv: end after so many tickets
-    #[arg(long)]
-    tickets: Option<u64>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Which {
-    Svrpdv,
-    Pospdv,
-}
-
-/// Why a till program stops selling.
-enum Stop {
-    /// The server is gone, or it is not the holder any more: wait until told.
-    NotServing,
-    /// Anything else.
-    Broken(String),
-}
 
 impl From<rusqlite::Error> for Stop {
     fn from(error: rusqlite::Error) -> Self {
@@ -60,33 +22,8 @@ impl From<rusqlite::Error> for Stop {
     }
 }
 
-/// Runs it; the exit code.
-pub fn main(arguments: &StandIn, world: &Arc<dyn World>) -> u8 {
-    let stop = Arc::new(AtomicBool::new(false));
-    if world::on_interrupt(stop.clone()).is_err() {
-        return Exit::Failed.code();
-    }
-    let Some(instance) = std::env::var_os("RELEVO_INSTANCE").map(PathBuf::from) else {
-        return complain("RELEVO_INSTANCE is not set");
-    };
-    let outcome = match arguments.program {
-        Which::Svrpdv => serve(&instance, &stop, world.as_ref()),
-        Which::Pospdv => sell(&instance, arguments, &stop, world.as_ref()),
-    };
-    match outcome {
-        Ok(()) => Exit::Ok.code(),
-        Err(Stop::NotServing) => Exit::Refused.code(),
-        Err(Stop::Broken(why)) => complain(&why),
-    }
-}
-
-fn complain(why: &str) -> u8 {
-    let _ = writeln!(std::io::stderr(), "stand-in: {why}");
-    Exit::Failed.code()
-}
-
 /// SvrPdv: holds the lock until it is asked to close.
-fn serve(instance: &Path, stop: &AtomicBool, world: &dyn World) -> Result<(), Stop> {
+pub fn serve(instance: &Path, stop: &AtomicBool, world: &dyn World) -> Result<(), Stop> {
     let broken = |e: std::io::Error| Stop::Broken(e.to_string());
     let began = Instant::now();
     let _lock = loop {
@@ -107,8 +44,7 @@ fn serve(instance: &Path, stop: &AtomicBool, world: &dyn World) -> Result<(), St
 }
 
 /// PosPdv: sells until it is asked to close or the server is gone.
-fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn World) -> Result<(), Stop> {
-    let variable = |name: &str| std::env::var(name).map_err(|_| Stop::Broken(format!("{name} is not set")));
+pub fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn World) -> Result<(), Stop> {
     let database = instance.join(format!("{}.db", variable("RELEVO_DATABASE")?));
     let (till, side) = (variable("RELEVO_MACHINE")?, variable("RELEVO_SERVER")?);
     let epoch: i64 = variable("RELEVO_EPOCH")?.parse().map_err(|_| Stop::Broken("RELEVO_EPOCH is not a number".to_owned()))?;
@@ -120,13 +56,10 @@ fn sell(instance: &Path, arguments: &StandIn, stop: &AtomicBool, world: &dyn Wor
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA synchronous=FULL")?;
     let mut sold = 0;
-    let closed = || stop.load(Ordering::SeqCst) || arguments.until.as_ref().is_some_and(|file| file.exists());
+    let closed = || stop.load(Ordering::SeqCst) || arguments.is_closed();
     while !closed() && arguments.tickets.is_none_or(|most| sold < most) {
         let (folio, epoch) = ticket(&mut connection, instance, &till, &side, epoch, world)?;
-        if let Some(file) = &arguments.acknowledged {
-            let line = format!("{}\n", json!({ "folio": folio, "till": till, "epoch": epoch, "server": side }));
-            append(file, &line).map_err(|e| Stop::Broken(e.to_string()))?;
-        }
+        acknowledge(arguments, folio, &till, epoch, &side)?;
         sold += 1;
         std::thread::sleep(Duration::from_millis(arguments.pause));
     }
@@ -176,11 +109,4 @@ fn ticket(
     }
     tx.commit()?;
     Ok((next, epoch))
-}
-
-/// Acknowledged = written down and on the disk, after COMMIT returned.
-fn append(file: &Path, line: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
-    file.write_all(line.as_bytes())?;
-    file.sync_data()
 }
