@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
 
     /// Runs a text.
     pub fn batch(&mut self, text: &str, out: Out<'_>) -> Result<Flow, Halt> {
-        match sql::parse(text) {
+        match self.parsed(text) {
             Ok(statements) => self.statements(&statements, out),
             Err(message) => {
                 self.line = message.line;
@@ -96,12 +96,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Parameters count as declared.
+    fn parsed(&self, text: &str) -> Result<Vec<Statement>, crate::wire::Message> {
+        let known: Vec<&str> = self.work.variables.keys().map(String::as_str).collect();
+        sql::parse_with(text, &known)
+    }
+
     /// Runs a text within a batch: sp_executesql.
     pub(super) fn nested(&mut self, text: &str, out: Out<'_>) -> Result<(), Halt> {
         if self.depth >= 32 {
             return fails(217, &[])?;
         }
-        let statements = sql::parse(text)?;
+        let statements = self.parsed(text)?;
         let (line, said) = (self.line, self.text.clone());
         self.depth += 1;
         let done = self.statements(&statements, out);
