@@ -425,5 +425,6 @@ pub fn fitted(kind: Type, value: &Value) -> Value {
 }
 
 fn fitted_from(from: Type, to: Type, value: Value) -> Result<Value, Halt> {
-    Ok(sql::assign(value, from, to)?)
+    // A variable cuts text without a word; only columns refuse it.
+    Ok(sql::convert(value, from, to, 0)?)
 }
