@@ -68,11 +68,9 @@ pub fn guid(guid: Uuid) -> Value {
     Value::Guid(*guid.as_bytes())
 }
 
-/// A datetime: it holds three-hundredths of a second, as the real one does.
+/// A datetime, as a column of that type holds it: 1/300 of a second, which shows as .000, .003, .007.
 pub fn time(ticks: i64) -> Value {
-    let (days, rest) = (ticks.div_euclid(864_000_000_000), ticks.rem_euclid(864_000_000_000));
-    let units = (rest * 300 + 5_000_000) / 10_000_000;
-    Value::Time(days * 864_000_000_000 + (units * 10_000_000 + 150) / 300)
+    crate::sql::convert(Value::Time(ticks), Type::DateTime2(7), Type::DateTime, 0).unwrap_or(Value::Time(ticks))
 }
 
 /// NULL, or the value.

@@ -3,6 +3,7 @@
 mod attach;
 mod backups;
 mod chains;
+mod crash;
 mod language;
 mod sessions;
 mod sheet;
