@@ -18,6 +18,9 @@ pub mod preflight;
 mod record;
 pub mod rows;
 mod sessions;
+#[cfg(test)]
+#[cfg(feature = "sim")]
+mod simulated;
 pub mod statements;
 mod store;
 mod values;

@@ -139,9 +139,16 @@ pub fn log(header: &Header, follower: &Follower) -> Verdict {
     if header.first > at {
         return Verdict::Gap { need: at }; // 4305
     }
-    // It covers the place. The fork decides; a file in which the fork changes fits who is past that point on the new one.
+    // It covers the place. The fork decides: the follower is on the one where the file begins, or past the change of forks inside it.
     let past_fork = header.fork_point.is_some_and(|point| at >= point) && follower.fork == Some(header.fork);
-    if follower.fork == Some(header.first_fork) || past_fork { Verdict::Apply } else { Verdict::Reseed(Reseed::Fork) }
+    let before_it = follower.fork == Some(header.first_fork) && !left_behind(header, follower, at);
+    if before_it || past_fork { Verdict::Apply } else { Verdict::Reseed(Reseed::Fork) }
+}
+
+/// The file leaves the follower's fork at a point that the follower is past: main was put back to before that and went on differently.
+fn left_behind(header: &Header, follower: &Follower, at: Lsn) -> bool {
+    let leaves = header.fork != header.first_fork && follower.fork == Some(header.first_fork);
+    leaves && header.fork_point.is_none_or(|point| point < at)
 }
 
 /// A differential: it takes the place of all logs and differentials since its base.
@@ -154,7 +161,11 @@ pub fn differential(header: &Header, follower: &Follower) -> Verdict {
     if header.base.is_none() || header.base != follower.base || !same_lsn {
         return Verdict::Reseed(Reseed::OtherBase); // 3136
     }
-    if header.last <= at { Verdict::AlreadyApplied } else { Verdict::Apply }
+    if header.last <= at {
+        return Verdict::AlreadyApplied;
+    }
+    // A fork that it never was on may still be one that follows its own: the server judges (4330).
+    if left_behind(header, follower, at) { Verdict::Reseed(Reseed::Fork) } else { Verdict::Apply }
 }
 
 /// Did a restore do what its header promised? A success code alone is no proof.
@@ -237,7 +248,7 @@ pub(super) mod tests {
 
     #[test]
     fn log_by_fork() {
-        let table: [(&str, Change, Verdict); 6] = [
+        let table: [(&str, Change, Verdict); 9] = [
             ("same fork", |_, _| {}, Verdict::Apply),
             ("forks inside, follower before it", |h, _| (h.fork, h.fork_point) = (id(3), Some(Lsn(180))), Verdict::Apply),
             (
@@ -250,6 +261,17 @@ pub(super) mod tests {
                 |h, f| (h.fork, h.fork_point, f.fork) = (id(3), Some(Lsn(180)), Some(id(3))),
                 Verdict::Reseed(Reseed::Fork),
             ),
+            (
+                "forks inside, follower past it on the old fork",
+                |h, _| (h.fork, h.fork_point) = (id(3), Some(Lsn(149))),
+                Verdict::Reseed(Reseed::Fork),
+            ),
+            (
+                "forks inside, exactly where the follower is",
+                |h, _| (h.fork, h.fork_point) = (id(3), Some(Lsn(150))),
+                Verdict::Apply,
+            ),
+            ("forks inside, not said where", |h, _| h.fork = id(3), Verdict::Reseed(Reseed::Fork)),
             ("another fork", |_, f| f.fork = Some(id(9)), Verdict::Reseed(Reseed::Fork)),
             ("fork unknown", |_, f| f.fork = None, Verdict::Reseed(Reseed::Fork)),
         ];
@@ -291,13 +313,19 @@ pub(super) mod tests {
 
     #[test]
     fn differential_by_base() {
-        let table: [(&str, Change, Verdict); 7] = [
+        let table: [(&str, Change, Verdict); 9] = [
             ("same base", |_, _| {}, Verdict::Apply),
             ("same base and LSN", |h, _| h.base_lsn = Some(Lsn(40)), Verdict::Apply),
             ("same base, other LSN", |h, _| h.base_lsn = Some(Lsn(41)), Verdict::Reseed(Reseed::OtherBase)),
             ("other base", |h, _| h.base = Some(id(5)), Verdict::Reseed(Reseed::OtherBase)),
             ("no base", |h, f| (h.base, f.base) = (None, None), Verdict::Reseed(Reseed::OtherBase)),
             ("older than what is applied", |_, f| f.redo = Some(Lsn(200)), Verdict::AlreadyApplied),
+            (
+                "main was put back to before it",
+                |h, _| (h.fork, h.fork_point) = (id(3), Some(Lsn(140))),
+                Verdict::Reseed(Reseed::Fork),
+            ),
+            ("of a fork that it was never on", |h, _| (h.fork, h.first_fork) = (id(3), id(3)), Verdict::Apply),
             ("over a gap", |_, f| f.redo = Some(Lsn(50)), Verdict::Apply),
         ];
         for (what, change, expected) in table {
