@@ -80,7 +80,7 @@ impl Names<'_> {
         self.server.state().sessions.get(&self.work.id).map_or(1, |session| session.database)
     }
 
-    fn database(&self, name: &ObjectName) -> Option<i32> {
+    pub(super) fn database(&self, name: &ObjectName) -> Option<i32> {
         if name.database.is_empty() { Some(self.context()) } else { self.server.state().id_of(&name.database) }
     }
 

@@ -116,6 +116,18 @@ impl Run<'_> {
     }
 
     fn select(&mut self, statement: &Statement, out: Out<'_>) -> Result<(), Halt> {
+        if self.work.open > 0
+            && let Kind::Select(query) = &statement.kind
+        {
+            let mut tables = Vec::new();
+            locked(&query.body, &mut tables);
+            for table in tables {
+                // As coarse as every lock here: the one place for writers, kept until the transaction ends.
+                if let Some(database) = self.with(|_, names| Ok(names.database(table)))? {
+                    self.work.prepare_write(self.server, database, out)?;
+                }
+            }
+        }
         // All rows first: while they are read, nobody can commit.
         let (compiled, rows) = self.with(|context, _| {
             let compiled = sql::compile(context, statement)?;
@@ -423,5 +435,30 @@ impl Run<'_> {
             self.info(2528, &[], out);
         }
         Ok(())
+    }
+}
+
+/// The tables that a query locks until the end of its transaction, by their hints.
+fn locked<'a>(body: &'a ast::QueryBody, found: &mut Vec<&'a ObjectName>) {
+    match body {
+        ast::QueryBody::Select(select) => select.from.iter().for_each(|source| locked_in(source, found)),
+        ast::QueryBody::Combine { left, right, .. } => {
+            locked(left, found);
+            locked(right, found);
+        }
+    }
+}
+
+fn locked_in<'a>(source: &'a ast::Source, found: &mut Vec<&'a ObjectName>) {
+    match source {
+        ast::Source::Table { name, hints, .. } if hints.iter().any(|hint| ["UPDLOCK", "XLOCK", "TABLOCKX"].contains(&&**hint)) => {
+            found.push(name);
+        }
+        ast::Source::Join { left, right, .. } => {
+            locked_in(left, found);
+            locked_in(right, found);
+        }
+        ast::Source::Derived { query, .. } => locked(&query.body, found),
+        _ => {}
     }
 }
