@@ -14,7 +14,7 @@ use super::statements::{
     SessionId, Setting,
 };
 use crate::error::{Failure, Result};
-use crate::model::{DatabaseState, Fencing, Hash, Side};
+use crate::model::{DatabaseState, Fencing, Hash};
 use crate::progress::{Progress, Watch};
 use crate::text;
 use crate::world::Label;
@@ -55,15 +55,12 @@ impl Instance {
                 let kind = if logged { BackupKind::Tail(Fence::Planned) } else { BackupKind::FinalDifferential };
                 self.back_up(kind, &self.exchange.join(&file)?, &what, watch)
             }
-            Fencing::Aside if self.side == Side::Main => {
+            Fencing::Aside => {
+                // The safety copy, read back before anything is closed; what is closed is read from it.
                 let file = self.file_name("anterior", "bak");
                 self.back_up(BackupKind::Full { copy_only: true }, &self.exchange.join(&file)?, &what, watch)?;
                 self.long(&statements::verify(&Devices::one(self.exchange.join(&file)?), true), &what, watch)?;
                 self.note(Note::Closed, Some(&closing(Some(file))))?;
-                self.long(&statements::close(&self.database), &what, watch).map(drop)
-            }
-            Fencing::Aside => {
-                self.note(Note::Closed, Some(&closing(None)))?;
                 self.long(&statements::close(&self.database), &what, watch).map(drop)
             }
         }

@@ -319,7 +319,7 @@ fn failure(instance: &str, doing: &Text, error: &tiberius::error::Error, said: V
 
 /// Runs `work` and hears every error that the server sends meanwhile. The client hands on the first of them only, which need not be the
 /// cause; all of them pass through its log.
-fn listening<T>(work: impl FnOnce() -> T) -> (T, Vec<Message>) {
+pub(super) fn listening<T>(work: impl FnOnce() -> T) -> (T, Vec<Message>) {
     let heard: Arc<Mutex<Vec<Message>>> = Arc::default();
     let value = tracing::subscriber::with_default(Ear(heard.clone()), work);
     let said = heard.lock().map(|mut said| std::mem::take(&mut *said)).unwrap_or_default();

@@ -9,7 +9,7 @@ use tiberius::{AuthMethod, Config, EncryptionLevel, Query};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use super::connection::runtime;
+use super::connection::{listening, runtime};
 use super::values;
 
 /// How long anything may take: a till program that waits longer is closed by its cashier.
@@ -44,7 +44,9 @@ fn broken(why: &str) -> Error {
 
 fn wait<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let runtime = runtime().map_err(|_| broken("no thread"))?;
-    runtime.block_on(async { tokio::time::timeout(WITHIN, work).await }).unwrap_or_else(|_| Err(broken("too late")))
+    // What the server says is in the error; the client would log it as well.
+    let (outcome, _) = listening(|| runtime.block_on(async { tokio::time::timeout(WITHIN, work).await }));
+    outcome.unwrap_or_else(|_| Err(broken("too late")))
 }
 
 impl Plain {

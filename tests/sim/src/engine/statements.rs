@@ -451,7 +451,9 @@ fn locked<'a>(body: &'a ast::QueryBody, found: &mut Vec<&'a ObjectName>) {
 
 fn locked_in<'a>(source: &'a ast::Source, found: &mut Vec<&'a ObjectName>) {
     match source {
-        ast::Source::Table { name, hints, .. } if hints.iter().any(|hint| ["UPDLOCK", "XLOCK", "TABLOCKX"].contains(&&**hint)) => {
+        ast::Source::Table { name, hints, .. }
+            if hints.iter().any(|hint| ["UPDLOCK", "XLOCK", "TABLOCKX"].contains(&&**hint)) =>
+        {
             found.push(name);
         }
         ast::Source::Join { left, right, .. } => {
