@@ -9,7 +9,7 @@
 //! parentheses: `SCOPE_IDENTITY()`, `ERROR_NUMBER()`, `ERROR_MESSAGE()`, `ERROR_SEVERITY()`, `ERROR_STATE()`, `ERROR_LINE()`,
 //! `ERROR_PROCEDURE()`, `XACT_STATE()`, `ROWCOUNT_BIG()`.
 //!
-//! What is not done: OUTPUT deleted in an UPDATE, `SELECT @a = @a + …` over several rows (the variable has its first value in each),
+//! What is not done: inserted and deleted in one expression of OUTPUT, `SELECT @a = @a + …` over several rows (the variable has its first value in each),
 //! NULLs that are equal in UNIQUE, IDENTITY steps other than 1, collations of columns other than the usual one.
 
 mod arithmetic;
@@ -19,12 +19,14 @@ mod expr;
 mod from;
 mod function;
 mod kinds;
+mod output;
 mod query;
 mod scope;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::collections::HashMap;
 
@@ -77,8 +79,19 @@ pub struct Compiled {
     pub variables: Vec<String>,
     /// The table in SQLite that it changes.
     pub table: Option<String>,
+    /// What an UPDATE shows of its rows as they were; no part of the log.
+    pub before: Option<Before>,
     /// It reads a view of the system, so a replay elsewhere may see something else.
     pub reads_system: bool,
+}
+
+/// A query that runs before an UPDATE, with the same parameters.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// Its text. The first column is the rowid, which the UPDATE returns after its last column.
+    sql: String,
+    /// Where its other columns belong in the rows that the UPDATE returns.
+    places: Vec<usize>,
 }
 
 /// Compiles SELECT, INSERT (but not of EXEC), UPDATE, DELETE, TRUNCATE TABLE, DROP TABLE, CREATE INDEX. The line is the statement's.
@@ -139,7 +152,26 @@ pub fn run(connection: &Connection, compiled: &Compiled, out: &mut dyn FnMut(Vec
     Ok(count)
 }
 
+/// The rows as they were, by rowid.
+type Earlier = HashMap<i64, Vec<Stored>>;
+
+fn run_before(connection: &Connection, before: &Before, parameters: &[Stored]) -> rusqlite::Result<Earlier> {
+    let mut statement = connection.prepare(&before.sql)?;
+    let used = statement.parameter_count();
+    let mut rows = statement.query(params_from_iter(parameters.iter().take(used)))?;
+    let mut earlier = Earlier::new();
+    while let Some(row) = rows.next()? {
+        let values = (1..=before.places.len()).map(|at| row.get(at)).collect::<rusqlite::Result<_>>()?;
+        earlier.insert(row.get(0)?, values);
+    }
+    Ok(earlier)
+}
+
 fn run_first(connection: &Connection, compiled: &Compiled, out: &mut dyn FnMut(Vec<Value>) -> bool) -> rusqlite::Result<u64> {
+    let earlier = match &compiled.before {
+        Some(before) => Some((before, run_before(connection, before, &compiled.parameters)?)),
+        None => None,
+    };
     let mut statement = connection.prepare(&compiled.sql)?;
     let parameters = params_from_iter(&compiled.parameters);
     if compiled.columns.is_empty() {
@@ -155,6 +187,13 @@ fn run_first(connection: &Connection, compiled: &Compiled, out: &mut dyn FnMut(V
             let mut values = Vec::with_capacity(compiled.columns.len());
             for (at, column) in compiled.columns.iter().enumerate() {
                 values.push(read(row.get_ref(at)?, column.kind));
+            }
+            if let Some((before, rows)) = &earlier
+                && let Some(stored) = rows.get(&row.get(compiled.columns.len())?)
+            {
+                for (place, stored) in before.places.iter().zip(stored) {
+                    values[*place] = read(stored.into(), compiled.columns[*place].kind);
+                }
             }
             listened = out(values);
         }
@@ -236,6 +275,7 @@ impl<'a> Compiler<'a> {
             columns,
             variables: Vec::new(),
             table,
+            before: None,
             reads_system: self.reads_system,
         }
     }

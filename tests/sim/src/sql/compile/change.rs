@@ -4,18 +4,18 @@ use super::{
     Compiled, Compiler, Typed,
     query::{Naming, Target},
     quote, quote_text,
-    scope::{Scope, SourceNames, no_object, same},
+    scope::{SourceNames, no_object, same},
     split_name,
 };
 use crate::{
     sql::{
         TableColumn,
-        ast::{Delete, Expr, Insert, InsertSource, Kind, ObjectName, SelectItem, Source, Update},
+        ast::{Delete, Expr, Insert, InsertSource, Kind, ObjectName, Source, Update},
         catalog::Table,
         message::message,
         parse,
     },
-    wire::{Column, Message},
+    wire::Message,
 };
 
 impl Compiler<'_> {
@@ -82,8 +82,8 @@ impl Compiler<'_> {
             _ if columns.is_empty() => format!("INSERT INTO {} DEFAULT VALUES", table.sqlite),
             _ => format!("INSERT INTO {} ({names}) VALUES {}", table.sqlite, sources.join(", ")),
         };
-        let (returning, output) = self.returning(&insert.output, &table, "inserted")?;
-        Ok(self.finish(format!("{sql}{returning}"), output, Some(table.sqlite)))
+        let output = self.output(&insert.output, &table, "inserted", None)?;
+        Ok(self.with_output(sql, output, table.sqlite))
     }
 
     /// The columns that are given, in order; those of IDENTITY_INSERT are checked.
@@ -177,22 +177,23 @@ impl Compiler<'_> {
         let set = set.join(", ");
         let name = &table.sqlite;
         let row = target.prefix.trim_end_matches('.');
-        let sql = match (from, rows) {
-            (None, None) => format!("UPDATE {name} AS {row} SET {set}{}", where_of(filter)),
-            (None, Some(rows)) => {
-                let limited = format!("SELECT {row}.rowid FROM {name} AS {row}{} LIMIT {rows}", where_of(filter));
-                format!("UPDATE {name} AS {row} SET {set} WHERE {row}.rowid IN ({limited})")
-            }
-            (Some(from), None) => {
-                let own = self.next_source();
-                let same_row = format!("{own}.rowid = {row}.rowid");
-                let filter = filter.map_or_else(|| same_row.clone(), |filter| format!("{same_row} AND {filter}"));
-                format!("UPDATE {name} AS {own} SET {set} FROM {from} WHERE {filter}")
-            }
-            (Some(_), Some(_)) => return Err(message(50_000, 16, "simulator: UPDATE with both TOP and FROM")),
-        };
-        let (returning, output) = self.returning(&update.output, &table, "inserted")?;
-        Ok(self.finish(format!("{sql}{returning}"), output, Some(table.sqlite)))
+        let whole = from.clone().unwrap_or_else(|| format!("{name} AS {row}"));
+        let limit = rows.as_ref().map(|rows| format!(" LIMIT {rows}")).unwrap_or_default();
+        let before = format!(" FROM {whole}{}{limit}", where_of(filter.clone()));
+        let own = if from.is_some() { self.next_source() } else { row.to_owned() };
+        // With FROM the table stands there too, under its own name, and its rows are found by their rowid.
+        let mut conditions: Vec<String> = filter.into_iter().collect();
+        if from.is_some() {
+            conditions.push(format!("{own}.rowid = {row}.rowid"));
+        }
+        if rows.is_some() {
+            conditions.push(format!("{own}.rowid IN (SELECT {row}.rowid{before})"));
+        }
+        let from = from.map(|from| format!(" FROM {from}")).unwrap_or_default();
+        let filter = (!conditions.is_empty()).then(|| conditions.join(" AND "));
+        let sql = format!("UPDATE {name} AS {own} SET {set}{from}{}", where_of(filter));
+        let output = self.output(&update.output, &table, "inserted", Some((&target, before)))?;
+        Ok(self.with_output(sql, output, table.sqlite))
     }
 
     pub(super) fn delete(mut self, delete: &Delete) -> Result<Compiled, Message> {
@@ -209,8 +210,8 @@ impl Compiler<'_> {
             let limit = rows.map(|rows| format!(" LIMIT {rows}")).unwrap_or_default();
             format!("DELETE FROM {name} WHERE rowid IN (SELECT {row}.rowid FROM {from}{}{limit})", where_of(filter))
         };
-        let (returning, output) = self.returning(&delete.output, &table, "deleted")?;
-        Ok(self.finish(format!("{sql}{returning}"), output, Some(table.sqlite)))
+        let output = self.output(&delete.output, &table, "deleted", None)?;
+        Ok(self.with_output(sql, output, table.sqlite))
     }
 
     /// The table that UPDATE or DELETE means: a source of FROM by its alias or name, or else the table itself.
@@ -241,46 +242,6 @@ impl Compiler<'_> {
         self.table_source(table.clone(), name, None);
         let source = self.scope().sources.last().cloned();
         source.map(|source| (table, source)).ok_or_else(|| no_object(name))
-    }
-
-    /// OUTPUT, as SQLite's RETURNING. It sees the row as it is afterwards, or as it was when it is deleted.
-    fn returning(&mut self, output: &[SelectItem], table: &Table, row: &str) -> Result<(String, Vec<Column>), Message> {
-        if output.is_empty() {
-            return Ok((String::new(), Vec::new()));
-        }
-        let names =
-            SourceNames { alias: row.to_owned(), name: None, prefix: String::new(), columns: table.columns.clone(), table: None };
-        self.scopes = vec![Scope { sources: vec![names] }];
-        let (mut list, mut columns) = (Vec::new(), Vec::new());
-        for item in output {
-            for (typed, name) in self.output_item(item, table, row)? {
-                list.push(format!("{} AS {}", typed.sql, quote(&format!("_{}", list.len() + 1))));
-                columns.push(super::scope::column_of(&name, &typed));
-            }
-        }
-        Ok((format!(" RETURNING {}", list.join(", ")), columns))
-    }
-
-    fn output_item(&mut self, item: &SelectItem, table: &Table, row: &str) -> Result<Vec<(Typed, String)>, Message> {
-        match item {
-            SelectItem::All(Some(wanted)) if same(wanted, row) => {
-                let sources = self.scope().sources.clone();
-                let named = |column: &TableColumn| sources.first().map(|source| (source.typed(column), column.name.clone()));
-                Ok(table.columns.iter().filter_map(named).collect())
-            }
-            SelectItem::Value { value, alias } => {
-                let natural = match value {
-                    Expr::Column(parts) => parts.last().cloned(),
-                    _ => None,
-                };
-                let typed = self.expr(value)?;
-                Ok(vec![(typed, alias.clone().or(natural).unwrap_or_default())])
-            }
-            SelectItem::All(Some(other)) if same(other, "deleted") || same(other, "inserted") => {
-                Err(message(50_000, 16, format!("simulator: OUTPUT {other}.* is not done for this statement")))
-            }
-            _ => Err(message(102, 15, "Incorrect syntax near '*'.")),
-        }
     }
 
     pub(super) fn truncate(mut self, name: &ObjectName) -> Result<Compiled, Message> {

@@ -6,10 +6,11 @@ use super::{
     kinds::{is_text, is_time, is_whole, length, with_length},
     quote_text,
     scope::written,
+    walk::any,
 };
 use crate::{
     sql::{
-        ast::{BinaryOperator, Expr, InList, ObjectName},
+        ast::{BinaryOperator, Expr, ObjectName},
         functions::unit,
         message::message,
         types::type_code,
@@ -73,6 +74,9 @@ const SESSION_FUNCTIONS: [&str; 9] = [
     "XACT_STATE",
 ];
 
+/// Their first argument is a unit and no column.
+pub(super) const WITH_UNIT: [&str; 4] = ["DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART"];
+
 const AGGREGATES: [&str; 6] = ["AVG", "COUNT", "COUNT_BIG", "MAX", "MIN", "SUM"];
 
 impl Compiler<'_> {
@@ -89,7 +93,7 @@ impl Compiler<'_> {
         if AGGREGATES.contains(&word) {
             return self.aggregate(word, given, star, distinct);
         }
-        if ["DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART"].contains(&word) {
+        if WITH_UNIT.contains(&word) {
             return self.dated(word, given);
         }
         let arguments = given.iter().map(|argument| self.expr(argument)).collect::<Result<Vec<_>, _>>()?;
@@ -431,26 +435,8 @@ fn invalid(kind: Type, word: &str) -> Message {
 
 /// Does an aggregate stand in it, outside subqueries?
 pub(super) fn has_aggregate(expr: &Expr) -> bool {
-    match expr {
-        Expr::Function { name, arguments, .. } => {
-            (name.schema.is_empty() && AGGREGATES.contains(&name.name.as_str())) || arguments.iter().any(has_aggregate)
-        }
-        Expr::Unary { value, .. }
-        | Expr::Not(value)
-        | Expr::IsNull { value, .. }
-        | Expr::Cast { value, .. }
-        | Expr::Collate { value, .. }
-        | Expr::In { value, list: InList::Query(_), .. } => has_aggregate(value),
-        Expr::Convert { value, style, .. } => has_aggregate(value) || style.as_deref().is_some_and(has_aggregate),
-        Expr::Operation { left, right, .. } => has_aggregate(left) || has_aggregate(right),
-        Expr::In { value, list: InList::Values(list), .. } => has_aggregate(value) || list.iter().any(has_aggregate),
-        Expr::Between { value, low, high, .. } => has_aggregate(value) || has_aggregate(low) || has_aggregate(high),
-        Expr::Like { value, pattern, .. } => has_aggregate(value) || has_aggregate(pattern),
-        Expr::Case { operand, branches, otherwise } => {
-            operand.as_deref().is_some_and(has_aggregate)
-                || branches.iter().any(|(when, then)| has_aggregate(when) || has_aggregate(then))
-                || otherwise.as_deref().is_some_and(has_aggregate)
-        }
-        _ => false,
-    }
+    any(
+        expr,
+        &|part| matches!(part, Expr::Function { name, .. } if name.schema.is_empty() && AGGREGATES.contains(&name.name.as_str())),
+    )
 }

@@ -216,8 +216,9 @@ fn statement() -> impl Strategy<Value = String> {
         "SELECT ROW_NUMBER() OVER (PARTITION BY {s} ORDER BY {s}) FROM t, u",
         "INSERT INTO u (a, name, lsn) SELECT {n}, {t}, {n} FROM t, u WHERE {c}",
         "INSERT INTO t (folio, total, n, b) OUTPUT inserted.* SELECT LEFT({t}, 10), {n}, {n}, 0x01 FROM t, u UNION ALL SELECT 'x', 1, 1, NULL",
-        "UPDATE t SET n = {n}, total = {n}, folio = {t}, at = {d} OUTPUT inserted.* FROM t, u WHERE {c}",
+        "UPDATE t SET n = {n}, total = {n}, folio = {t}, at = {d} OUTPUT inserted.*, deleted.at, deleted.* FROM t, u WHERE {c}",
         "UPDATE u SET name = {t} FROM t, u WHERE {c}",
+        "UPDATE TOP (2) u SET lsn = {n} OUTPUT UPPER(deleted.name), inserted.lsn FROM t, u WHERE {c}",
         "DELETE t OUTPUT deleted.folio FROM t, u WHERE {c}",
         "DELETE TOP (1) FROM u WHERE name = 'x' OR a = (SELECT MAX(z.n) FROM t z)",
     ];

@@ -346,6 +346,9 @@ fn wrong_statements_have_their_numbers() {
         ("INSERT INTO u SELECT 1, 2, 3, 4", 121),
         ("INSERT INTO u (a) VALUES (NULL)", 515),
         ("UPDATE t SET id = 1", 8102),
+        ("UPDATE t SET n = 1 OUTPUT n", 207),
+        ("UPDATE t SET n = 1 OUTPUT x.*", 107),
+        ("DELETE t OUTPUT inserted.n", 4104),
         ("UPDATE t SET n = 1, N = 2", 264),
         ("UPDATE t SET folio = NULL", 515),
         ("UPDATE sys.databases SET a = 1", 259),
@@ -374,6 +377,12 @@ fn changes() {
         "1"
     );
     assert_eq!(shop.rows("SELECT id, n FROM t ORDER BY id"), "1,101|2,2|3,NULL|4,6");
+    assert_eq!(
+        shop.rows("UPDATE t SET n = n * 10 OUTPUT deleted.n, inserted.n, deleted.folio + N'!', 7 WHERE id < 3"),
+        "101,1010,A-1!,7|2,20,a-2!,7"
+    );
+    assert_eq!(shop.rows("UPDATE t SET n = 3 OUTPUT deleted.n FROM t JOIN u ON u.a = t.id WHERE u.name = 'two'"), "20");
+    assert_eq!(shop.rows("UPDATE TOP (1) t SET n = u.a OUTPUT inserted.n FROM t JOIN u ON u.a = t.id WHERE u.a > 1"), "2");
     assert_eq!(shop.rows("UPDATE TOP (1) t SET n = DEFAULT OUTPUT inserted.n WHERE id > 2"), "NULL");
     assert_eq!(shop.rows("DELETE TOP (1) FROM u OUTPUT deleted.a, deleted.name WHERE a > 1"), "2,Two ");
     assert_eq!(shop.rows("DELETE x OUTPUT deleted.id FROM t x JOIN u ON u.a = x.id WHERE u.a = 1"), "1");
@@ -398,6 +407,7 @@ fn variables_conditions_and_values() {
     shop.set("@p1", Type::NVarChar(Some(4000)), Value::Text("a-2".to_owned()));
     shop.set("@n", Type::Int, Value::Null);
     assert_eq!(shop.rows("SELECT id FROM t WHERE folio = @P1 AND @p1 <> 'x'"), "2");
+    assert_eq!(shop.rows("UPDATE t SET n = 5 OUTPUT deleted.n, deleted.folio + @p1 WHERE id = 1"), "1,A-1a-2");
     let compiled = shop.compiled("SELECT @n = COUNT(*) + 0.5, @p1 = 'x' FROM t").unwrap();
     assert_eq!(compiled.variables, ["@n", "@p1"]);
     assert_eq!(shop.rows("SELECT @n = COUNT(*) + 0.5, @p1 = 'x' FROM t"), "3,x");
