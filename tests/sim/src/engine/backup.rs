@@ -16,7 +16,7 @@ use super::{
     state::{Base, Boot, Database, DbState, History, Recovery, fork_at, now},
 };
 use crate::{
-    sql::ast::{Backup, Device, Scope},
+    sql::ast::{Backup, BackupOptions, Device, Scope},
     wire::{Reply, SessionId},
 };
 
@@ -184,7 +184,7 @@ impl Run<'_> {
         let header = target.end(self.server, &header)?;
         self.info_pages(&header, out);
         self.conclude(statement, id, &header, fences)?;
-        self.remember_backup(header.clone(), devices);
+        self.server.remember_backup(header.clone(), devices);
         Ok((header.pages, start.elapsed()))
     }
 
@@ -222,79 +222,8 @@ impl Run<'_> {
             }
         };
         drop(held);
-        let header = self.header(kind, statement, &found, &boot, first);
+        let header = header(self.server, kind, &statement.options, &found, &boot, first, &self.login());
         Ok((payload, header))
-    }
-
-    fn header(&self, kind: Kind, statement: &Backup, found: &Database, boot: &Boot, first: super::lsn::Lsn) -> Header {
-        let identity = &self.server.identity;
-        let (first_fork, fork) = (fork_at(&boot.forks, first), boot.fork());
-        let pages = self.server.pages(found);
-        let log = kind == Kind::Log;
-        let member = |logical: &String, physical: &String, kind: char, size: i64, stored: i64, id: i64| Member {
-            logical: logical.clone(),
-            physical: physical.clone(),
-            kind,
-            size,
-            stored,
-            id,
-            guid: Uuid::from_u128(boot.database_guid.as_u128() ^ id as u128),
-        };
-        Header {
-            complete: false,
-            kind,
-            name: None,
-            description: None,
-            position: 1,
-            user: self.login(),
-            server: identity.server_name(),
-            machine: identity.machine.clone(),
-            database: found.name.clone(),
-            version: boot.version,
-            created: boot.created,
-            size: 0,
-            compressed: false,
-            compressed_size: 0,
-            first,
-            last: boot.head,
-            checkpoint: boot.checkpoint,
-            full: boot.base.as_ref().map(|base| base.lsn).unwrap_or_default(),
-            start: now(),
-            finish: now(),
-            compatibility: boot.compatibility,
-            software: identity.version(),
-            collation: boot.collation.clone(),
-            binding: boot.database_guid,
-            family: boot.family_guid,
-            set: Uuid::new_v4(),
-            media: Uuid::nil(),
-            forks: boot.forks.clone(),
-            first_fork,
-            fork,
-            fork_point: if first_fork == fork { None } else { boot.fork_point() },
-            recovery: boot.recovery,
-            base_lsn: (kind == Kind::Differential).then(|| boot.base.as_ref().map(|base| base.lsn)).flatten(),
-            base_guid: (kind == Kind::Differential).then(|| boot.base.as_ref().map(|base| base.guid)).flatten(),
-            bulk: boot.bulk,
-            snapshot: false,
-            read_only: boot.read_only,
-            single_user: boot.access == super::state::UserAccess::Single,
-            checksums: false,
-            damaged: false,
-            begins_chain: log && boot.begins_chain,
-            incomplete_metadata: log && !found.readable() && found.state != DbState::Restoring,
-            force_offline: false,
-            copy_only: (statement.options.copy_only && !statement.options.differential) || statement.options.no_truncate,
-            restoring: false,
-            pages: if log { 1 } else { pages },
-            members: vec![
-                member(&boot.data_name, &found.data, 'D', pages * 8192, if log { 0 } else { pages * 8192 }, 1),
-                member(&boot.log_name, &found.log, 'L', boot.log_kb * 1024, 0, 2),
-            ],
-            payload: 0,
-            stripe: (1, 1),
-            boot: boot.clone(),
-        }
     }
 
     /// What a backup that is written means for the database.
@@ -353,15 +282,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes the history.
-    pub(super) fn remember_backup(&self, header: Header, devices: &[String]) {
-        let mut state = self.server.state();
-        let row = History { id: state.next_history, header, devices: devices.to_vec() };
-        state.next_history += 1;
-        self.server.durable(|store| store.put("backup", &format!("{:012}", row.id), &row));
-        state.backups.push(row);
-    }
-
     fn info_pages(&mut self, header: &Header, out: Out<'_>) {
         let position = header.position.to_string();
         if header.kind != Kind::Log {
@@ -370,6 +290,56 @@ impl Run<'_> {
         }
         let log = header.boot.log_name.clone();
         self.info(4035, &["1", &header.database, &log, &position], out);
+    }
+}
+
+impl Server {
+    /// Full backups by another product, as tests order them.
+    pub(super) fn foreign_snapshots(&self) {
+        let due = {
+            let mut standing = self.standing();
+            standing.read(&self.dir);
+            std::mem::take(&mut standing.snapshots)
+        };
+        for name in due {
+            let Some(found) = self.state().find(&name).filter(|found| found.readable() && !found.boot.restoring).cloned() else {
+                continue;
+            };
+            self.foreign_snapshot(found.id);
+        }
+    }
+
+    fn foreign_snapshot(&self, id: i32) {
+        let gate = self.log_of(id);
+        let _held = lock(&gate);
+        let Some(mut found) = self.state().databases.get(&id).cloned() else { return };
+        let first = found.boot.head;
+        let placed = datafile::place(&mut found.boot, &Record::Checkpoint);
+        found.boot.checkpoint = first;
+        let mut header = header(self, Kind::Full, &BackupOptions::default(), &found, &found.boot, first, "NT AUTHORITY\\SYSTEM");
+        header.snapshot = true;
+        header.complete = true;
+        let base = Base { lsn: first, guid: header.set, time: header.start };
+        found.boot.base = Some(base.clone());
+        let records = [placed, datafile::place(&mut found.boot, &Record::Base(base))];
+        if logfile::append(&self.path(&found.log), &records).is_err() {
+            return;
+        }
+        if found.boot.recovery != Recovery::Simple && found.boot.chain.is_none() {
+            found.boot.chain = Some(first);
+            found.boot.begins_chain = true;
+        }
+        self.change(id, |now| now.boot = found.boot);
+        self.remember_backup(header, &[format!("{{{}}}1", Uuid::new_v4().to_string().to_uppercase())]);
+    }
+
+    /// Writes the history.
+    pub(super) fn remember_backup(&self, header: Header, devices: &[String]) {
+        let mut state = self.state();
+        let row = History { id: state.next_history, header, devices: devices.to_vec() };
+        state.next_history += 1;
+        self.durable(|store| store.put("backup", &format!("{:012}", row.id), &row));
+        state.backups.push(row);
     }
 }
 
@@ -393,6 +363,86 @@ fn allowed(statement: &Backup, database: &Database) -> Result<(), Chain> {
         Scope::Log if broken && boot.bulk => fails(4202, &[]),
         Scope::Database if options.differential && boot.base.is_none() => fails(3035, &[&database.name]),
         _ => Ok(()),
+    }
+}
+
+/// The header of a backup that begins there.
+fn header(
+    server: &Server,
+    kind: Kind,
+    options: &BackupOptions,
+    found: &Database,
+    boot: &Boot,
+    first: super::lsn::Lsn,
+    user: &str,
+) -> Header {
+    let identity = &server.identity;
+    let (first_fork, fork) = (fork_at(&boot.forks, first), boot.fork());
+    let pages = server.pages(found);
+    let log = kind == Kind::Log;
+    let member = |logical: &String, physical: &String, kind: char, size: i64, stored: i64, id: i64| Member {
+        logical: logical.clone(),
+        physical: physical.clone(),
+        kind,
+        size,
+        stored,
+        id,
+        guid: Uuid::from_u128(boot.database_guid.as_u128() ^ id as u128),
+    };
+    Header {
+        complete: false,
+        kind,
+        name: None,
+        description: None,
+        position: 1,
+        user: user.to_string(),
+        server: identity.server_name(),
+        machine: identity.machine.clone(),
+        database: found.name.clone(),
+        version: boot.version,
+        created: boot.created,
+        size: 0,
+        compressed: false,
+        compressed_size: 0,
+        first,
+        last: boot.head,
+        checkpoint: boot.checkpoint,
+        full: boot.base.as_ref().map(|base| base.lsn).unwrap_or_default(),
+        start: now(),
+        finish: now(),
+        compatibility: boot.compatibility,
+        software: identity.version(),
+        collation: boot.collation.clone(),
+        binding: boot.database_guid,
+        family: boot.family_guid,
+        set: Uuid::new_v4(),
+        media: Uuid::nil(),
+        forks: boot.forks.clone(),
+        first_fork,
+        fork,
+        fork_point: if first_fork == fork { None } else { boot.fork_point() },
+        recovery: boot.recovery,
+        base_lsn: (kind == Kind::Differential).then(|| boot.base.as_ref().map(|base| base.lsn)).flatten(),
+        base_guid: (kind == Kind::Differential).then(|| boot.base.as_ref().map(|base| base.guid)).flatten(),
+        bulk: boot.bulk,
+        snapshot: false,
+        read_only: boot.read_only,
+        single_user: boot.access == super::state::UserAccess::Single,
+        checksums: false,
+        damaged: false,
+        begins_chain: log && boot.begins_chain,
+        incomplete_metadata: log && !found.readable() && found.state != DbState::Restoring,
+        force_offline: false,
+        copy_only: (options.copy_only && !options.differential) || options.no_truncate,
+        restoring: false,
+        pages: if log { 1 } else { pages },
+        members: vec![
+            member(&boot.data_name, &found.data, 'D', pages * 8192, if log { 0 } else { pages * 8192 }, 1),
+            member(&boot.log_name, &found.log, 'L', boot.log_kb * 1024, 0, 2),
+        ],
+        payload: 0,
+        stripe: (1, 1),
+        boot: boot.clone(),
     }
 }
 

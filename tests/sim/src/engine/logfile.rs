@@ -86,8 +86,11 @@ pub fn cut(path: &Path, before: u64) {
 
 /// Head and records. An error of kind `InvalidData`: this is no log file.
 pub fn read(path: &Path) -> std::io::Result<(Head, Vec<Placed>)> {
-    let bytes = std::fs::read(path)?;
-    let text = String::from_utf8_lossy(&bytes);
+    parsed(&std::fs::read(path)?)
+}
+
+fn parsed(bytes: &[u8]) -> std::io::Result<(Head, Vec<Placed>)> {
+    let text = String::from_utf8_lossy(bytes);
     let mut lines = text.split_inclusive('\n');
     let head = lines.next().and_then(|first| first.strip_prefix(MAGIC)).and_then(|json| serde_json::from_str(json).ok());
     let Some(head) = head else { return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "no log file")) };
@@ -104,10 +107,20 @@ pub fn read(path: &Path) -> std::io::Result<(Head, Vec<Placed>)> {
     Ok((head, records))
 }
 
-/// Records that begin in [first, last).
+/// Records that begin in [first, last). Earlier ones are passed over unread: between two full backups there may be very many.
 pub fn between(path: &Path, first: Lsn, last: Lsn) -> std::io::Result<Vec<Placed>> {
-    let (_, mut records) = read(path)?;
-    records.retain(|placed| placed.lsn >= first && placed.lsn < last);
+    let bytes = std::fs::read(path)?;
+    let lsn_of = |line: &[u8]| {
+        let digits = line.get(17..)?.strip_prefix(b"{\"lsn\":\"")?;
+        std::str::from_utf8(digits.split(|byte| *byte == b'"').next()?).ok().and_then(Lsn::parse)
+    };
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let head = lines.next().map(<[u8]>::len).unwrap_or_default();
+    let skipped: usize = lines.take_while(|line| lsn_of(line).is_some_and(|lsn| lsn < first)).map(<[u8]>::len).sum();
+    let mut kept = bytes[..head].to_vec();
+    kept.extend_from_slice(&bytes[head + skipped..]);
+    let (_, mut records) = parsed(&kept)?;
+    records.retain(|placed| placed.lsn < last);
     Ok(records)
 }
 
@@ -115,12 +128,19 @@ pub fn between(path: &Path, first: Lsn, last: Lsn) -> std::io::Result<Vec<Placed
 pub fn forget(path: &Path, boot: &Boot) -> std::io::Result<()> {
     let wanted = [boot.chain, boot.base.as_ref().map(|base| base.lsn)];
     let below = wanted.into_iter().flatten().min().unwrap_or(boot.head);
-    let (_, records) = read(path)?;
-    if records.first().is_none_or(|first| first.lsn >= below) {
+    if first(path)?.is_none_or(|first| first >= below) {
         return Ok(());
     }
-    let kept: Vec<Placed> = records.into_iter().filter(|placed| placed.lsn >= below).collect();
-    create(path, &Head::of(boot), &kept)
+    create(path, &Head::of(boot), &between(path, below, Lsn(i128::MAX))?)
+}
+
+/// Where the first record begins.
+fn first(path: &Path) -> std::io::Result<Option<Lsn>> {
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(File::open(path)?));
+    let _head = lines.next().transpose()?;
+    let line = lines.next().transpose()?.unwrap_or_default();
+    let placed = line.split_once(' ').and_then(|(_, json)| serde_json::from_str::<Placed>(json).ok());
+    Ok(placed.map(|placed| placed.lsn))
 }
 
 #[cfg(test)]
@@ -149,6 +169,10 @@ mod tests {
             expected.push(placed(9));
             assert_eq!(read(&path).unwrap().1, expected, "{length}");
         }
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(between(&path, Lsn(2), Lsn(3)).unwrap(), vec![placed(2)]);
+        assert_eq!(between(&path, Lsn(0), Lsn(9)).unwrap().len(), 3);
+        assert_eq!(super::first(&path).unwrap(), Some(Lsn(1)));
         std::fs::write(&path, b"something else").unwrap();
         assert_eq!(read(&path).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
     }

@@ -8,18 +8,22 @@
 //!   "denied": ["VIEW SERVER STATE"],
 //!   "backup_ms": 20, "restore_ms": 20, "rollback_ms": 500,
 //!   "language": "Español", "system_language": "Español",
+//!   "snapshots": ["BDPdv"],
 //!   "thief": { "database": "BDPdv", "times": 1 },
 //!   "abort": [{ "when": "before", "text": "BACKUP LOG", "nth": 2 }, { "when": "percent", "text": "RESTORE", "percent": 50 }],
 //!   "damaged": [{ "database": "BDPdv", "page": 77 }],
 //!   "enterprise": [{ "database": "BDPdv", "feature": "Compression" }] }
 //! ```
 //!
-//! - `capacity`, `free`: bytes of the volume. A backup that needs more than `free` fails with system error 112, a restore with 3257.
+//! - `capacity`, `free`: bytes of the volume. A backup that needs more than `free` fails with system error 112, a restore with 3257;
+//!   with `free` 0 nothing can be written to a table (9002).
 //! - `system_errors`: what opening a path that begins so answers, in the words of the system: 2, 3, 5, 32, 53… `write_errors`: what
 //!   writing to it answers once it is open.
 //! - `denied`: permissions that nobody has, whatever his roles.
 //! - `backup_ms`, `restore_ms`: time for every percent. `rollback_ms`: time that a killed session takes to roll back.
 //! - `language`: that of new sessions, whatever their login says. `system_language`: that of the system's own errors.
+//! - `snapshots`: databases that another product (a volume snapshot) backs up in full before the next statement, once for every change of
+//!   this file: it becomes the base of differentials, and there is no file that RESTORE could read.
 //! - `thief`: somebody else (program "competidor") connects as soon as the only place of a SINGLE_USER database is free.
 //! - `abort`: the process ends at once, as in a power cut: before or after the nth statement (from 1) whose text contains the words,
 //!   whatever the case, or while a BACKUP or RESTORE is at that percent.
@@ -48,6 +52,7 @@ pub struct Orders {
     pub rollback_ms: u64,
     pub language: Option<String>,
     pub system_language: Option<String>,
+    pub snapshots: Vec<String>,
     pub thief: Option<Thief>,
     pub abort: Vec<Abort>,
     pub damaged: Vec<Damaged>,
@@ -152,6 +157,8 @@ pub struct Standing {
     seen: BTreeMap<usize, u32>,
     /// Places that the thief took.
     pub stolen: u32,
+    /// Snapshots that are still to be made.
+    pub snapshots: Vec<String>,
 }
 
 impl Standing {
@@ -161,6 +168,7 @@ impl Standing {
         if text != self.text {
             let read = if text.is_empty() { Ok(Orders::default()) } else { serde_json::from_str(&text) };
             if let Ok(orders) = read {
+                self.snapshots.clone_from(&orders.snapshots);
                 self.orders = orders;
                 self.text = text;
                 self.seen.clear();

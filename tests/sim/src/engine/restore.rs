@@ -419,7 +419,7 @@ impl Run<'_> {
         let known = self.server.state().backups.iter().find(|row| row.header.set == found.header.set).map(|row| row.id);
         if known.is_none() {
             let devices: Vec<String> = found.stripes.iter().map(|stripe| stripe.1.clone()).collect();
-            self.remember_backup(found.header.clone(), &devices);
+            self.server.remember_backup(found.header.clone(), &devices);
         }
         let user = self.login();
         let stop_at = self.until(&statement.options)?;

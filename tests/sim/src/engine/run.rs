@@ -143,6 +143,7 @@ impl<'a> Run<'a> {
             };
         }
         self.server.power(When::Before, &statement.text, 0);
+        self.server.foreign_snapshots();
         self.begin_request();
         self.sent = false;
         let done = self.simple(statement, out).and_then(|()| self.work.autocommit(self.server));
@@ -202,12 +203,17 @@ impl<'a> Run<'a> {
     /// Statements that hold others.
     fn control(&mut self, kind: &Kind, out: Out<'_>) -> Option<Result<Flow, Halt>> {
         Some(match kind {
-            Kind::If { condition, then, otherwise } => match (self.holds(condition), otherwise) {
-                (Ok(true), _) => self.statement(then, out),
-                (Ok(false), Some(otherwise)) => self.statement(otherwise, out),
-                (Ok(false), None) => Ok(Flow::Next),
-                (Err(halt), _) => Err(halt),
-            },
+            Kind::If { condition, then, otherwise } => {
+                let holds = self.holds(condition);
+                // As documented, IF itself resets @@ERROR, whatever it finds: a second IF @@ERROR = 0 sees nothing of what the first saw.
+                self.work.error = 0;
+                match (holds, otherwise) {
+                    (Ok(true), _) => self.statement(then, out),
+                    (Ok(false), Some(otherwise)) => self.statement(otherwise, out),
+                    (Ok(false), None) => Ok(Flow::Next),
+                    (Err(halt), _) => Err(halt),
+                }
+            }
             Kind::While { condition, body } => self.turns(condition, body, out),
             Kind::Block(statements) => self.statements(statements, out),
             Kind::Try { body, catch } => self.attempt(body, catch, out),

@@ -165,6 +165,9 @@ impl Work {
                 session.touching.clear();
                 session.database
             });
+            for found in state.databases.values_mut().filter(|found| found.exclusive == Some(self.id)) {
+                found.exclusive = None;
+            }
             state.leave_single(self.id);
             server.steal(&mut state);
             context
@@ -191,6 +194,10 @@ impl Work {
         }
         if self.doomed {
             return fails(3930, &[])?;
+        }
+        if server.orders().free == Some(0) {
+            let name = server.state().name_of(database).unwrap_or_default();
+            return fails(9002, &[&name, "ACTIVE_TRANSACTION"])?;
         }
         let id = self.id;
         server.wait(self, out, Wait::Lock, |state| {

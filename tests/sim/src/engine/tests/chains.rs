@@ -317,3 +317,28 @@ fn a_log_outlives_its_data_file() {
     till.recover();
     assert_eq!(till.folios(), "1");
 }
+
+#[test]
+fn a_snapshot_by_somebody_else_takes_the_base() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    let till = Shop::new(&dir, "till");
+    main.full("1.bak");
+    till.ok(&till.seed_sql(&main, "1.bak", ""));
+    main.order(r#"{"snapshots": ["BDPdv"]}"#);
+    main.sell(1);
+    main.differential("1.dif");
+    till.fails(&till.differential_sql(&main, "1.dif"), &[3136, 3013]);
+    let rows = main.rows("SELECT b.is_snapshot, m.device_type FROM msdb.dbo.backupset b JOIN msdb.dbo.backupmediafamily m ON m.media_set_id=b.media_set_id WHERE b.type='D' ORDER BY b.backup_set_id");
+    assert_eq!(rows, [[Value::Int(0), Value::Int(2)], [Value::Int(1), Value::Int(7)]]);
+    // The chain of logs goes on, and carries the new base over.
+    main.log("1.trn");
+    till.ok(&till.log_sql(&main, "1.trn"));
+    main.sell(2);
+    main.differential("2.dif");
+    till.ok(&till.differential_sql(&main, "2.dif"));
+    till.recover();
+    assert_eq!(till.folios(), "1 2");
+    main.order(r#"{"free": 0}"#);
+    main.fails("INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (9, 9)", &[9002]);
+}

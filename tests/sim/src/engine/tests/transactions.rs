@@ -48,6 +48,9 @@ fn errors_end_the_statement_the_batch_or_the_transaction() {
     main.fails("THROW 50001, N'no', 3", &[50001]);
     main.fails("RAISERROR(N'sin %s', 16, 1, N'papel'); SELECT 1", &[50000]);
     main.fails("SELECT 1 FRM x", &[102]);
+    // IF resets @@ERROR, so that the second one holds.
+    let replies = main.send("COMMIT; IF @@ERROR = 0 SELECT 1; IF @@ERROR = 0 SELECT 2");
+    assert_eq!(answered(&replies), [[Value::Int(2)]]);
 }
 
 #[test]

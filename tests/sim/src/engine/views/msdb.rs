@@ -138,7 +138,7 @@ pub fn mediafamily(viewer: Viewer<'_>) -> Rows {
                 int(1),
                 Value::Null,
                 text(device),
-                int(2),
+                int(if row.header.snapshot { 7 } else { 2 }),
                 int(512),
                 int(0),
             ]);
