@@ -3,8 +3,13 @@
 
 use proptest::{prelude::*, sample::select};
 
-use super::tests::Shop;
-use crate::wire::{Type, Value};
+use rusqlite::Connection;
+
+use super::{run, tests::Shop};
+use crate::{
+    sql::register,
+    wire::{Type, Value},
+};
 
 /// Kinds of values. Most of the time they are put together with their own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -227,6 +232,48 @@ fn statement() -> impl Strategy<Value = String> {
         .prop_map(|(form, parts)| filled(form, &parts))
 }
 
+fn change() -> impl Strategy<Value = String> {
+    let forms = vec![
+        "INSERT INTO t (folio, total, n, guid) SELECT LEFT(CONCAT(id, {t}), 10), ABS({n}), {n}, NEWID() FROM t WHERE {c}",
+        "INSERT INTO t (folio, at, n) VALUES (LEFT({x}, 10), {y}, DB_ID()), (N'zz', SYSDATETIME(), @n)",
+        "INSERT INTO u (a, name) SELECT DISTINCT 100 + id, {t} FROM t, u WHERE {c}",
+        "UPDATE t SET n = {n}, at = {d}, guid = NEWID() OUTPUT deleted.n, inserted.guid FROM t JOIN u ON u.a = t.id WHERE {c}",
+        "UPDATE TOP (2) t SET n = {n}, folio = LEFT({t}, 10) FROM t JOIN u ON u.a = t.id WHERE {c}",
+        "DELETE TOP (1) t FROM t, u WHERE {c}",
+        "DELETE u FROM t JOIN u ON u.a = t.id WHERE {c}",
+        "TRUNCATE TABLE t",
+    ];
+    (select(forms), parts(Class::Number, 2))
+        .prop_map(|(form, parts)| filled(&form.replace("{x}", "@x + 'a'").replace("{y}", "DATEADD(day, @n, GETDATE())"), &parts))
+}
+
+/// The same database once more.
+fn copy(from: &Connection) -> Connection {
+    let mut to = Connection::open_in_memory().unwrap();
+    rusqlite::backup::Backup::new(from, &mut to).unwrap().run_to_completion(1000, std::time::Duration::ZERO, None).unwrap();
+    register(&to).unwrap();
+    to
+}
+
+fn replay(connection: &Connection, sql: &str, parameters: &[rusqlite::types::Value]) {
+    let mut statement = connection.prepare(sql).unwrap();
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters)).unwrap();
+    while rows.next().unwrap().is_some() {}
+}
+
+fn dump(connection: &Connection) -> Vec<String> {
+    let mut rows = Vec::new();
+    for table in ["dbo.t", "dbo.u", "sqlite_sequence"] {
+        let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY 1")).unwrap();
+        let columns = statement.column_count();
+        let mut found = statement.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            rows.push((0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap())).collect::<Vec<_>>().join(" "));
+        }
+    }
+    rows
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
     #[test]
@@ -237,5 +284,22 @@ proptest! {
         if let Err(problem) = shop.attempt(&sql) {
             prop_assert_ne!(problem.number, 50_000, "{}: {}", sql, problem.text);
         }
+    }
+
+    #[test]
+    fn a_replay_is_equal(statements in proptest::collection::vec(change(), 1..5)) {
+        let mut shop = Shop::new();
+        shop.set("@x", Type::NVarChar(Some(4000)), Value::Text("7".to_owned()));
+        shop.set("@n", Type::BigInt, Value::Int(7));
+        let other = copy(&shop.connection);
+        for sql in &statements {
+            let Ok(compiled) = shop.compiled(sql) else { continue };
+            if run(&shop.connection, &compiled, &mut |_| true).is_ok() {
+                // The log has no more than the texts and the parameters.
+                replay(&other, &compiled.sql, &compiled.parameters);
+                compiled.also.iter().for_each(|sql| replay(&other, sql, &[]));
+            }
+        }
+        prop_assert_eq!(dump(&shop.connection), dump(&other));
     }
 }

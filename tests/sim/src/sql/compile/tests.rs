@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) struct Shop {
-    connection: Connection,
+    pub(super) connection: Connection,
     tables: RefCell<HashMap<String, Table>>,
     variables: HashMap<String, (Type, Value)>,
     identity_insert: bool,
@@ -88,7 +88,7 @@ impl Shop {
         Ok(parse_with(sql, &names)?.remove(0))
     }
 
-    fn compiled(&self, sql: &str) -> Result<Compiled, Message> {
+    pub(super) fn compiled(&self, sql: &str) -> Result<Compiled, Message> {
         let statement = self.statement(sql)?;
         let Kind::CreateTable(create) = &statement.kind else { return compile(&self.context(), &statement) };
         let (compiled, table) = create_table(&self.context(), create)?;
