@@ -5,9 +5,11 @@ mod backups;
 mod chains;
 mod crash;
 mod language;
+mod replay;
 mod sessions;
 mod sheet;
 mod transactions;
+mod wire;
 
 use std::{path::PathBuf, sync::Arc};
 
