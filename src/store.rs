@@ -175,6 +175,7 @@ fn sqlserver(side: Side, config: &Config, state: &Path, world: &Arc<dyn World>) 
         password: Box::new(password),
         encryption: section.encryption,
         trust: section.trust_certificate,
+        spent: Arc::default(),
         connect_within: config.sqlserver.connect_timeout,
         answer_within: config.sqlserver.statement_timeout,
     };

@@ -15,6 +15,7 @@ use tracing::field::{Field, Visit};
 use super::address::{Address, Port};
 use super::errors::{self, Client, Message};
 use super::rows::Row;
+use super::spent::Spent;
 use super::statements::{self, ServerTime, SessionId, Statement};
 use super::values;
 use crate::config::Encryption;
@@ -39,6 +40,8 @@ pub struct Access {
     pub trust: bool,
     /// How long a connection may take, the login included.
     pub connect_within: Duration,
+    /// What was asked of it so far.
+    pub spent: Arc<Spent>,
     /// How long a statement may be silent; work that takes as long as it takes has a connection of its own.
     pub answer_within: Duration,
 }
@@ -70,6 +73,7 @@ pub struct Connection {
     /// After this nothing can be asked any more: the stream is out of step, or gone.
     broken: bool,
     limit: Option<Duration>,
+    spent: Arc<Spent>,
 }
 
 impl fmt::Debug for Connection {
@@ -120,8 +124,11 @@ impl Connection {
             stream.set_nodelay(true)?;
             tiberius::Client::connect(config, stream.compat_write()).await
         };
-        let (outcome, said) = listening(|| {
-            runtime().map(|runtime| runtime.block_on(async { tokio::time::timeout(access.connect_within, connect).await }))
+        access.spent.connected();
+        let (outcome, said) = access.spent.waiting(|| {
+            listening(|| {
+                runtime().map(|runtime| runtime.block_on(async { tokio::time::timeout(access.connect_within, connect).await }))
+            })
         });
         let client = match outcome? {
             Ok(Ok(client)) => client,
@@ -130,8 +137,16 @@ impl Connection {
         };
         let session = SessionId::new(1)?;
         let login_time = ServerTime::new("1900-01-01T00:00:00")?;
-        let mut connection =
-            Connection { client, instance: access.instance.clone(), session, login_time, id: None, broken: false, limit };
+        let mut connection = Connection {
+            client,
+            instance: access.instance.clone(),
+            session,
+            login_time,
+            id: None,
+            broken: false,
+            limit,
+            spent: access.spent.clone(),
+        };
         let wait_ms = u32::try_from(access.answer_within.as_millis()).unwrap_or(30_000);
         connection.run(&statements::preamble(wait_ms, purpose == Purpose::Store))?;
         let own = connection.run(&statements::own_session())?;
@@ -160,7 +175,8 @@ impl Connection {
             let results = client.simple_query(statement.text()).await?.into_results().await?;
             Ok::<_, tiberius::error::Error>(results)
         };
-        let (outcome, said) = listening(|| runtime().map(|runtime| runtime.block_on(work)));
+        let spent = self.spent.clone();
+        let (outcome, said) = spent.waiting(|| listening(|| runtime().map(|runtime| runtime.block_on(work))));
         match outcome? {
             Ok(mut results) => results.pop().unwrap_or_default().iter().map(values::row).collect(),
             Err(error) => Err(self.broke(&doing, &error, said)),
@@ -183,7 +199,8 @@ impl Connection {
             }
             Ok::<_, tiberius::error::Error>(())
         };
-        let (outcome, said) = listening(|| runtime().map(|runtime| runtime.block_on(work)));
+        let spent = self.spent.clone();
+        let (outcome, said) = spent.waiting(|| listening(|| runtime().map(|runtime| runtime.block_on(work))));
         if let Some(failure) = refused {
             self.broken = true; // what was not read stands in the way of the next statement
             return Err(failure);
@@ -209,7 +226,9 @@ impl Connection {
             }
             Ok::<_, tiberius::error::Error>((rows, more))
         };
-        let outcome = listening(|| runtime().map(|r| r.block_on(async { tokio::time::timeout(asked.within, work).await })));
+        let spent = self.spent.clone();
+        let outcome = spent
+            .waiting(|| listening(|| runtime().map(|r| r.block_on(async { tokio::time::timeout(asked.within, work).await }))));
         let (rows, more) = self.answered(outcome)?;
         self.broken |= more; // what was not read stands in the way of the next statement
         Ok(rows)
@@ -220,7 +239,9 @@ impl Connection {
         let query = asked.query()?;
         let client = &mut self.client;
         let work = async { query.execute(client).await.map(tiberius::ExecuteResult::total) };
-        let outcome = listening(|| runtime().map(|r| r.block_on(async { tokio::time::timeout(asked.within, work).await })));
+        let spent = self.spent.clone();
+        let outcome = spent
+            .waiting(|| listening(|| runtime().map(|r| r.block_on(async { tokio::time::timeout(asked.within, work).await }))));
         self.answered(outcome)
     }
 

@@ -261,3 +261,9 @@ impl Instance {
         ))
     }
 }
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.access.spent.tell(&self.access.instance);
+    }
+}

@@ -18,6 +18,7 @@ pub mod preflight;
 mod record;
 pub mod rows;
 mod sessions;
+pub mod spent;
 #[cfg(test)]
 #[cfg(feature = "sim")]
 mod simulated;
