@@ -3,7 +3,7 @@
 use crate::error::Failure;
 use crate::model::{DatabaseState, EpochRecord, Intent, Program, Role, RunId, Side};
 use crate::model::{Fencing, LogState, Look, Session};
-use crate::plan::route::route;
+use crate::plan::route::{Route, route};
 use crate::plan::saga::{Saga, refuse_open_intent};
 use crate::plan::step::Step;
 use crate::text;
@@ -93,23 +93,28 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
     let new =
         EpochRecord { database: record.database, epoch: next, holder: Side::Main, run: Some(facts.run), awaiting_start: true };
     let had = facts.main.state != DatabaseState::Missing;
+    let route = route(facts.main_log.as_ref(), facts.backup_log.as_ref())?;
     // Without an old database nothing is kept; an empty name says so to the step, which then can tell that it is done.
     // An abandoned restore may have kept the old database under that name and put another in its place.
     let again = if facts.abandoned { format!("-{}", &facts.run.to_string()[24..]) } else { String::new() };
-    let keep = if had { format!("{}.antes-de-e{}{again}", facts.database, next.0) } else { String::new() };
+    let keep = if had && route != Route::Log { format!("{}.antes-de-e{}{again}", facts.database, next.0) } else { String::new() };
     let mut because = vec![text!(
         "el respaldo tiene la época {}; nadie opera; el principal responde",
         "the backup holds epoch {}; nobody operates; main can be reached",
         record.epoch
     )];
-    let route = route(facts.main_log.as_ref(), facts.backup_log.as_ref())?;
     because.extend(route.text());
     let mut steps = vec![
         Step::WriteIntent { intent },
         Step::StopProgram { program: Program::Svrpdv },
         Step::Fence { side: Side::Backup, undo: true, how: route.fencing() },
     ];
-    if had {
+    if route == Route::Log {
+        because.push(text!(
+            "el principal no guarda nada que el respaldo no tenga: se cerró con su último registro",
+            "main holds nothing that the backup has not: it was closed with the tail of its log"
+        ));
+    } else if had {
         // Its epoch is over whatever becomes of this restore: the fence stays.
         steps.push(Step::Fence { side: Side::Main, undo: false, how: Fencing::Aside });
         steps.push(Step::SaveTail { run: facts.run });
@@ -128,7 +133,10 @@ pub fn restore(facts: &RestoreFacts) -> Result<Saga, Failure> {
         Step::RemoveIntent,
         Step::Remember { record: new },
     ]);
-    let kept = had.then_some(keep);
-    let result = serde_json::json!({ "epoch": next, "kept": kept, "awaiting_start": true });
+    let kept = (had && route != Route::Log).then_some(keep);
+    let mut result = serde_json::json!({ "epoch": next, "kept": kept, "awaiting_start": true });
+    if route == Route::Log {
+        result["orphans"] = 0.into();
+    }
     Ok(Saga { name: "restore".to_owned(), because, steps, point, result })
 }

@@ -213,11 +213,12 @@ impl Instance {
 
     /// Copies the files of the other server's closed database into the own exchange folder, compared by hash. Returns a hash over all.
     pub fn receive(&self, files: &[PathBuf], watch: &Watch) -> Result<Hash> {
-        let before = self.notes()?.received.unwrap_or(Received { files: Vec::new(), whole: false });
-        let names: Vec<String> = match before.files.len() == files.len() {
-            true => before.files,
-            false => files.iter().map(|file| self.file_name("recibida", &ending(file))).collect(),
-        };
+        // Names of their own each time: what was received before may be the files that the database lives in by now. What was not even
+        // received whole never was attached.
+        if let Some(before) = self.notes()?.received.filter(|before| !before.whole) {
+            before.files.iter().try_for_each(|file| self.remove(file))?;
+        }
+        let names: Vec<String> = files.iter().map(|file| self.file_name("recibida", &ending(file))).collect();
         self.note(Note::Received, Some(&Received { files: names.clone(), whole: false }))?;
         let mut hasher = blake3::Hasher::new();
         for (from, name) in files.iter().zip(&names) {
