@@ -16,6 +16,7 @@ mod scale;
 mod seed;
 mod shop;
 mod size;
+mod sqlserver;
 mod step;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// One benchmark.
 type Bench = fn(&Options, &mut Report) -> Result<()>;
 
-const BENCHES: [(&str, Bench); 8] = [
+const BENCHES: [(&str, Bench); 9] = [
     ("mirror", mirror::bench),
     ("seed", seed::bench),
     ("failback", failback::bench),
@@ -38,13 +39,14 @@ const BENCHES: [(&str, Bench); 8] = [
     ("step", step::bench),
     ("replay", replay::bench),
     ("size", size::bench),
+    ("sqlserver", sqlserver::bench),
 ];
 
 /// Memory and operations at the limits: bounds, not ratios, so it stands alone and `all` does not include it.
 const SCALE: &str = "scale";
 
 const USAGE: &str = "usage: cargo bench --bench main -- NAME… [--size MIB] [--reps N] [--dir DIR]
-NAME is all, mirror, seed, failback, promote, launch, step, replay or size; scale, alone, takes long and 25 GiB (docs/scale.md).
+NAME is all, mirror, seed, failback, promote, launch, step, replay, size or sqlserver; scale, alone, takes long and 25 GiB (docs/scale.md).
 --size: MiB of the database (RELEVO_BENCH_MIB; default 1024). --reps: repetitions (RELEVO_BENCH_REPS; each has its own default).
 --dir: where the data lies while it runs (default: below target/; the disk is part of what is measured).";
 

@@ -41,11 +41,13 @@ pub fn bench(options: &Options, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn remove(folder: &Path) -> Result<()> {
+/// Removes a folder.
+pub fn remove(folder: &Path) -> Result<()> {
     Ok(std::fs::remove_dir_all(folder)?)
 }
 
-fn copy_all(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder, durably.
+pub fn copy_all(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
