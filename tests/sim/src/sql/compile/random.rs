@@ -275,7 +275,7 @@ fn dump(connection: &Connection) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
     #[test]
     fn what_is_compiled_runs(sql in statement()) {
         let mut shop = Shop::new();

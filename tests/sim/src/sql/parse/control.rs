@@ -86,7 +86,9 @@ impl Parser<'_> {
     }
 
     fn bare_procedure(&mut self, first: bool) -> Parsed<Kind> {
-        if first && self.is_identifier() { self.execute().map(Kind::Execute) } else { self.unexpected() }
+        // These begin statements that are not done here.
+        let other = ["DISABLE", "ENABLE", "GET", "MOVE", "RECEIVE", "SEND"].iter().any(|word| self.is_word(word));
+        if first && !other && self.is_identifier() { self.execute().map(Kind::Execute) } else { self.unexpected() }
     }
 
     fn declare(&mut self) -> Parsed<Kind> {
@@ -131,12 +133,18 @@ impl Parser<'_> {
 
     fn raise_error(&mut self) -> Parsed<Kind> {
         self.skip();
-        let mut given = self.in_parentheses(Self::constant)?.into_iter();
-        let (Some(message), Some(severity), Some(state)) = (given.next(), given.next(), given.next()) else {
-            return self.unexpected();
-        };
-        let mut raised =
-            RaiseError { message, severity, state, arguments: given.collect(), no_wait: false, log: false, set_error: false };
+        self.expect_symbol("(")?;
+        let message = self.constant()?;
+        self.expect_symbol(",")?;
+        let severity = self.whole_constant()?;
+        self.expect_symbol(",")?;
+        let state = self.whole_constant()?;
+        let mut arguments = Vec::new();
+        while self.accept_symbol(",") {
+            arguments.push(self.constant()?);
+        }
+        self.expect_symbol(")")?;
+        let mut raised = RaiseError { message, severity, state, arguments, no_wait: false, log: false, set_error: false };
         if self.accept("WITH") {
             self.list(|parser| {
                 match parser.one_of(&["NOWAIT", "LOG", "SETERROR"]) {
@@ -154,11 +162,14 @@ impl Parser<'_> {
     fn throw(&mut self) -> Parsed<Kind> {
         self.skip();
         if matches!(self.peek(), Token::Integer(_) | Token::Variable(_)) {
-            let number = self.constant()?;
+            let number = self.whole_constant()?;
             self.expect_symbol(",")?;
+            if !matches!(self.peek(), Token::Text { .. } | Token::Variable(_)) {
+                return self.unexpected();
+            }
             let text = self.constant()?;
             self.expect_symbol(",")?;
-            let state = self.constant()?;
+            let state = self.whole_constant()?;
             return Ok(Kind::Throw(Some((number, text, state))));
         }
         Ok(Kind::Throw(None))
@@ -327,6 +338,11 @@ impl Parser<'_> {
             Token::Word(word) if word.eq_ignore_ascii_case("NULL") => self.primary(),
             _ => self.unexpected(),
         }
+    }
+
+    /// A whole number, perhaps with a sign, or a variable.
+    fn whole_constant(&mut self) -> Parsed<Expr> {
+        if self.is_variable() { self.variable().map(Expr::Variable) } else { self.signed().map(Expr::Integer) }
     }
 
     fn signed_number(sign: &str, number: Expr) -> Expr {

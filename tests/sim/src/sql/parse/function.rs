@@ -142,6 +142,9 @@ impl Parser<'_> {
         self.skip();
         self.expect_symbol("(")?;
         let Token::Word(unit) = self.peek().clone() else { return self.unexpected() };
+        if is_reserved(&unit) {
+            return self.unexpected();
+        }
         self.skip();
         let mut arguments = vec![Expr::Column(vec![unit])];
         while self.accept_symbol(",") {

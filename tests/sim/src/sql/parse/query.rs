@@ -147,7 +147,13 @@ impl Parser<'_> {
 
     /// [OUTPUT …]
     pub(super) fn output(&mut self) -> Parsed<Vec<SelectItem>> {
-        if self.accept("OUTPUT") { self.list(Self::select_item) } else { Ok(Vec::new()) }
+        if !self.accept("OUTPUT") {
+            return Ok(Vec::new());
+        }
+        self.list(|parser| {
+            // `name = value` is for SELECT alone.
+            if parser.is_symbol_ahead(1, "=") { parser.unexpected() } else { parser.select_item() }
+        })
     }
 
     pub(super) fn select_item(&mut self) -> Parsed<SelectItem> {

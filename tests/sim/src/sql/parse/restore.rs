@@ -26,8 +26,7 @@ impl Parser<'_> {
         if self.accept("FROM") {
             if scope == Scope::Database && self.accept("DATABASE_SNAPSHOT") {
                 self.expect_symbol("=")?;
-                let quoted = !self.is_identifier();
-                snapshot = Some(if quoted { self.text()? } else { self.name_or_variable()? });
+                snapshot = Some(self.text()?);
             } else {
                 devices = self.list(Self::device)?;
             }

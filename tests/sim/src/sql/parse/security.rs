@@ -6,6 +6,44 @@ use crate::sql::{
     token::Token,
 };
 
+/// Permissions of servers, databases and objects that matter here.
+const PERMISSIONS: [&str; 34] = [
+    "ADMINISTER BULK OPERATIONS",
+    "ALTER",
+    "ALTER ANY CONNECTION",
+    "ALTER ANY DATABASE",
+    "ALTER ANY LOGIN",
+    "ALTER ANY USER",
+    "ALTER SERVER STATE",
+    "ALTER SETTINGS",
+    "AUTHENTICATE SERVER",
+    "BACKUP DATABASE",
+    "BACKUP LOG",
+    "CONNECT",
+    "CONNECT ANY DATABASE",
+    "CONNECT SQL",
+    "CONTROL",
+    "CONTROL SERVER",
+    "CREATE ANY DATABASE",
+    "CREATE DATABASE",
+    "CREATE TABLE",
+    "DELETE",
+    "EXECUTE",
+    "IMPERSONATE ANY LOGIN",
+    "INSERT",
+    "REFERENCES",
+    "SELECT",
+    "SHUTDOWN",
+    "TAKE OWNERSHIP",
+    "UPDATE",
+    "VIEW ANY DATABASE",
+    "VIEW ANY DEFINITION",
+    "VIEW DATABASE STATE",
+    "VIEW DEFINITION",
+    "VIEW SERVER PERFORMANCE STATE",
+    "VIEW SERVER STATE",
+];
+
 impl Parser<'_> {
     pub(super) fn create_login(&mut self) -> Parsed<Kind> {
         let mut login = CreateLogin { name: self.identifier()?, ..CreateLogin::default() };
@@ -158,16 +196,17 @@ impl Parser<'_> {
         Ok(Kind::Permission { verb, permissions, on, principal })
     }
 
-    /// Words up to a comma, ON, TO or FROM.
+    /// One of the permissions that are known, in upper case.
     fn permission_name(&mut self) -> Parsed<String> {
-        let mut words = Vec::new();
-        while let Token::Word(word) = self.peek() {
-            if ["ON", "TO", "FROM"].iter().any(|end| word.eq_ignore_ascii_case(end)) {
-                break;
-            }
-            words.push(word.to_ascii_uppercase());
-            self.skip();
+        let found = PERMISSIONS.into_iter().find(|permission| {
+            let words: Vec<&str> = permission.split(' ').collect();
+            // The longer name, where one begins another: what follows has to end it.
+            let ends = ["ON", "TO", "FROM"].iter().any(|end| self.is_word_ahead(words.len(), end));
+            (ends || self.is_symbol_ahead(words.len(), ",")) && self.accept_all(&words)
+        });
+        match found {
+            Some(permission) => Ok(permission.to_owned()),
+            None => self.unexpected(),
         }
-        if words.is_empty() { self.unexpected() } else { Ok(words.join(" ")) }
     }
 }
