@@ -24,6 +24,7 @@ mod database;
 mod datafile;
 mod functions;
 mod hash;
+mod hints;
 mod inspect;
 mod instance;
 mod logfile;

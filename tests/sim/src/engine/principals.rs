@@ -310,6 +310,7 @@ impl Run<'_> {
     pub(super) fn create_user(&mut self, name: &str, login: &UserLogin, out: Out<'_>) -> Result<(), Halt> {
         let database = self.user_database()?;
         self.owns(database)?;
+        self.writing(database, out)?;
         if self.one_text(database, "SELECT name FROM {db}.sim_principals WHERE name = ?1", name)?.is_some() {
             return fails(15023, &[name])?;
         }
@@ -343,6 +344,7 @@ impl Run<'_> {
     pub(super) fn alter_user(&mut self, name: &str, login: Option<&str>, new: Option<&str>, out: Out<'_>) -> Result<(), Halt> {
         let database = self.user_database()?;
         self.owns(database)?;
+        self.writing(database, out)?;
         if self.one_text(database, "SELECT name FROM {db}.sim_principals WHERE name = ?1 AND id > 4", name)?.is_none() {
             return fails(15151, &["alter", "user", name])?;
         }
@@ -366,6 +368,7 @@ impl Run<'_> {
     pub(super) fn drop_user(&mut self, name: &str, if_exists: bool, out: Out<'_>) -> Result<(), Halt> {
         let database = self.user_database()?;
         self.owns(database)?;
+        self.writing(database, out)?;
         let sql = "DELETE FROM {db}.sim_principals WHERE name = ?1 AND id > 4 AND id < 16384";
         let dropped = self.work.write(self.server, database, sql, &[Stored::Text(name.into())], out)?;
         if dropped == 0 && !if_exists {

@@ -268,6 +268,7 @@ impl Run<'_> {
         if !found.is_some_and(|found| self.may_alter(&found)) {
             return fails(15247, &[])?;
         }
+        self.writing(database, out)?;
         let there = self.one_text(database, "SELECT name FROM {db}.sim_properties WHERE name = ?1", name)?.is_some();
         let (name_value, value) = (Stored::Text(name.into()), value.map_or(Stored::Null, Stored::Text));
         let (sql, values): (&str, &[Stored]) = match (procedure, there) {

@@ -33,6 +33,8 @@ pub struct Settings {
     pub lock_timeout: i64,
     pub deadlock_priority: i64,
     pub rowcount: i64,
+    /// REPEATABLE READ and SERIALIZABLE
+    pub holds_reads: bool,
     pub identity_insert: Option<String>,
 }
 
@@ -100,6 +102,7 @@ impl Work {
             lock_timeout: -1,
             deadlock_priority: 0,
             rowcount: 0,
+            holds_reads: false,
             identity_insert: None,
         };
         Ok(Work {
@@ -199,6 +202,11 @@ impl Work {
             let name = server.state().name_of(database).unwrap_or_default();
             return fails(9002, &[&name, "ACTIVE_TRANSACTION"])?;
         }
+        self.take_place(server, database, out)
+    }
+
+    /// Takes the place for writers of a database, until the transaction ends.
+    pub fn take_place(&mut self, server: &Server, database: i32, out: Out<'_>) -> Result<(), Halt> {
         let id = self.id;
         server.wait(self, out, Wait::Lock, |state| {
             let Some(found) = state.databases.get_mut(&database) else { return Ok(()) };

@@ -23,8 +23,8 @@ impl Run<'_> {
     /// Performs one.
     pub(super) fn simple(&mut self, statement: &Statement, out: Out<'_>) -> Result<(), Halt> {
         match &statement.kind {
-            Kind::Select(_) => self.select(statement, out),
-            Kind::SelectAssign(_) => self.select_assign(statement),
+            Kind::Select(_) => self.hold_what_is_read(statement, out).and_then(|()| self.select(statement, out)),
+            Kind::SelectAssign(_) => self.hold_what_is_read(statement, out).and_then(|()| self.select_assign(statement)),
             Kind::Insert(insert) if matches!(insert.source, InsertSource::Execute(_)) => {
                 fails(1844, &["INSERT with EXECUTE", "the simulator"])?
             }
@@ -181,7 +181,12 @@ impl Run<'_> {
     }
 
     fn change_rows(&mut self, statement: &Statement, out: Out<'_>) -> Result<(), Halt> {
-        let compiled = self.with(|context, _| sql::compile(context, statement))?;
+        let mut compiled = self.with(|context, _| sql::compile(context, statement))?;
+        if let Some(database) = compiled.table.as_ref().and_then(|table| self.database_of(table)).filter(|_| !self.work.begun) {
+            // What it was compiled against may have changed while somebody else had the place.
+            self.work.prepare_write(self.server, database, out)?;
+            compiled = self.with(|context, _| sql::compile(context, statement))?;
+        }
         let mut rows = Vec::new();
         let count = self.perform(&compiled, &mut rows, out)?;
         if let (Kind::Insert(insert), true) = (&statement.kind, count > 0)
@@ -235,7 +240,17 @@ impl Run<'_> {
         Ok(count)
     }
 
+    /// Takes the place for writers, before what is there is looked at.
+    pub(super) fn writing(&mut self, database: i32, out: Out<'_>) -> Result<(), Halt> {
+        self.work.attach(self.server, database)?;
+        self.work.prepare_write(self.server, database, out)
+    }
+
     fn create_table(&mut self, table: &ast::CreateTable, out: Out<'_>) -> Result<(), Halt> {
+        // First the place, then the look: another session may be making the same table.
+        if let Some(database) = self.with(|_, names| Ok(names.database(&table.name)))?.filter(|database| *database > 4) {
+            self.writing(database, out)?;
+        }
         let (mut compiled, made) = self.with(|context, _| sql::create_table(context, table))?;
         let Some(database) = self.database_of(&made.sqlite) else { return fails(208, &[&made.sqlite])? };
         compiled.table = Some(made.sqlite);
@@ -251,6 +266,9 @@ impl Run<'_> {
     fn drop_tables(&mut self, statement: &Statement, names: &[ObjectName], out: Out<'_>) -> Result<(), Halt> {
         let mut found = Vec::new();
         for name in names {
+            if let Some(database) = self.with(|_, names| Ok(names.database(name)))?.filter(|database| *database > 4) {
+                self.writing(database, out)?;
+            }
             if let Some(table) = self.with(|_, names| names.table(name))? {
                 found.push((table.sqlite, name.clone()));
             }
@@ -347,7 +365,10 @@ impl Run<'_> {
                 let Some(found) = found else { return fails(1088, &[&table.name])? };
                 self.work.set.identity_insert = on.then_some(found.sqlite);
             }
-            SetOption::DateFormat(_) | SetOption::DateFirst(_) | SetOption::TextSize(_) | SetOption::Isolation(_) => {}
+            SetOption::Isolation(level) => {
+                self.work.set.holds_reads = matches!(level.as_str(), "REPEATABLE READ" | "SERIALIZABLE");
+            }
+            SetOption::DateFormat(_) | SetOption::DateFirst(_) | SetOption::TextSize(_) => {}
         }
         Ok(())
     }

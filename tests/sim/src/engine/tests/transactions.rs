@@ -100,3 +100,33 @@ fn many_writers_lose_nothing_and_the_log_has_it_all() {
     till.recover();
     assert_eq!(till.folios(), main.folios());
 }
+
+#[test]
+fn who_reads_to_write_comes_one_after_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    let mut threads = Vec::new();
+    for _ in 0..4 {
+        let server = main.server.clone();
+        let session = main.connect("PosPdv");
+        threads.push(std::thread::spawn(move || {
+            server.exec(session, "USE BDPdv");
+            let made = errors(&server.exec(session, "IF OBJECT_ID(N'dbo.Folio') IS NULL CREATE TABLE dbo.Folio (Siguiente bigint NOT NULL)"));
+            assert!(made.is_empty() || made == [2714], "{made:?}");
+            server.exec(session, "BEGIN TRANSACTION; SELECT COUNT(*) FROM dbo.Folio WITH (TABLOCKX); IF NOT EXISTS (SELECT 1 FROM dbo.Folio) INSERT INTO dbo.Folio VALUES (1); COMMIT");
+            for _ in 0..10 {
+                let sale = "BEGIN TRANSACTION; DECLARE @f bigint; SELECT @f = MAX(Siguiente) FROM dbo.Folio WITH (UPDLOCK, HOLDLOCK); \
+                    INSERT INTO dbo.Tickets (Folio, Total) VALUES (@f, 1); UPDATE dbo.Folio SET Siguiente = @f + 1; COMMIT";
+                assert!(errors(&server.exec(session, sale)).is_empty());
+            }
+        }));
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(main.one("SELECT COUNT(*) FROM BDPdv.dbo.Tickets"), "40");
+    assert_eq!(main.one("SELECT Siguiente FROM BDPdv.dbo.Folio"), "41");
+    main.ok("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; BEGIN TRANSACTION; SELECT * FROM BDPdv.dbo.Tickets");
+    let other = main.connect("otro");
+    assert_eq!(errors(&main.server.exec(other, "SET LOCK_TIMEOUT 20; DELETE FROM BDPdv.dbo.Tickets")), [1222]);
+    main.ok("COMMIT");
+    assert_eq!(errors(&main.server.exec(other, "DELETE FROM BDPdv.dbo.Tickets")), [0_u32; 0]);
+}
