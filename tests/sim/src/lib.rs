@@ -5,7 +5,7 @@
 //! driver in relevo: the two check each other.
 //!
 //! [`run`] is a whole instance on a port. In one process with a test, [`engine::Server::open`] and [`engine::Server::exec`] do without
-//! the protocol, and `tds::serve` takes what `open` gives.
+//! the protocol, and `tds::serve_with` takes what `open` gives.
 
 pub mod engine;
 pub mod sql;
@@ -30,7 +30,8 @@ pub fn run(options: &Options, stop: &AtomicBool) -> io::Result<()> {
     std::fs::write(&new, port.to_string())?;
     #[allow(clippy::disallowed_methods)] // Nobody reads it yet.
     std::fs::rename(&new, &port_file)?;
-    let served = tds::serve(listener, server.clone(), stop);
+    let settings = tds::Settings { name: server.identity.server_name(), ..tds::Settings::default() };
+    let served = tds::serve_with(listener, server.clone(), stop, &settings);
     server.shutdown();
     let _ = std::fs::remove_file(&port_file);
     served

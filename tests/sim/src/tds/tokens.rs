@@ -54,11 +54,11 @@ pub fn return_status(out: &mut Vec<u8>, value: i32) {
     out.extend(value.to_le_bytes());
 }
 
-/// An error or an information, by its severity.
+/// An error or an information. The server turns severity 10 into 0 on its way to the client, for compatibility.
 pub fn message(out: &mut Vec<u8>, server: &str, message: &Message, is_error: bool) {
     let mut body = Vec::new();
     body.extend(message.number.to_le_bytes());
-    body.extend([message.state, message.class]);
+    body.extend([message.state, if message.class == 10 { 0 } else { message.class }]);
     put_message_text(&mut body, &message.text);
     put_short_text(&mut body, server);
     put_short_text(&mut body, "");

@@ -84,7 +84,7 @@ fn words(tokens: &[Token]) -> Vec<String> {
             Token::DoneProc(done) => format!("end {} {}", bits(&done.status), done.row_count),
             Token::ReturnStatus(status) => format!("status {status}"),
             Token::Error(error) => format!("error {}", error.number),
-            Token::Info(info) => format!("info {}", info.number),
+            Token::Info(info) if info.class == 0 => format!("info {}", info.number),
             // This decoder reads the version backwards; tiberius and FreeTDS read it as Microsoft writes it, high byte first.
             Token::LoginAck(ack) => format!("ack {:#x}", ack.tds_version.swap_bytes()),
             Token::EnvChange(change) => format!("change {:?}", change.env_type),
