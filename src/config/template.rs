@@ -47,6 +47,15 @@ engine = "embedded"
 instance = "instancia-respaldo"
 database = "BDPdv"
 
+# Con SQL Server, cada servidor así / with SQL Server each server so (docs/sqlserver.md):
+# engine = "sqlserver"
+# instance = 'SERVIDOR\SQLEXPRESS'     # como en SvrBak.txt / as in SvrBak.txt
+# address = 'SERVIDOR,1433'            # si el nombre no basta / where the name does not lead there
+# login = { user = "relevo", password = "secret:main" }   # relevo secret set main
+# trust_certificate = true             # creer el certificado propio de Express / believe Express's own certificate
+# exchange = 'D:\relevo\paso'          # carpeta donde ese SQL Server escribe y lee / folder where it writes and reads
+# exchange_here = '\\SERVIDOR\paso'    # la misma, vista desde este equipo / the same, as this machine sees it
+
 [licence]
 # La cadena de autorización: literal, file (primera línea) o query / the authorisation string: literal, file (first line) or query
 authorisation = { file = "autorizacion.txt" }
