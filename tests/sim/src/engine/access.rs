@@ -130,7 +130,7 @@ impl Server {
             waits(&mut state, work.id, Some(other));
             let ended = if state.sessions.get(&work.id).is_none_or(|session| session.killed) {
                 Some(Halt::Killed)
-            } else if deadlock(&state, work.id) {
+            } else if is_victim(&mut state, work.id) {
                 Some(Halt::Fails(vec![fault(1205, &[&work.id.to_string()])]))
             } else if patience.is_some_and(|patience| start.elapsed() >= patience) {
                 Some(Halt::Fails(match wait {
@@ -246,6 +246,9 @@ pub fn opens(database: &Database) -> Result<(), Chain> {
 
 /// Notes what a request waits for.
 fn waits(state: &mut State, session: SessionId, other: Option<SessionId>) {
+    if let (None, Some(found)) = (other, state.sessions.get_mut(&session)) {
+        found.victim = false;
+    }
     if let Some(request) = state.sessions.get_mut(&session).and_then(|session| session.request.as_mut()) {
         if other.is_some() && request.wait.is_none() {
             request.wait_since = now();
@@ -255,17 +258,28 @@ fn waits(state: &mut State, session: SessionId, other: Option<SessionId>) {
     }
 }
 
-/// Does the chain of those who wait for each other come back to this session?
-fn deadlock(state: &State, session: SessionId) -> bool {
-    let mut at = session;
-    for _ in 0..state.sessions.len() {
-        match state.sessions.get(&at).and_then(|found| found.request.as_ref()).map(|request| request.blocked_by) {
-            Some(next) if next == session => return true,
-            Some(next) if next != 0 => at = next,
+/// Does the chain of those who wait for each other come back to this session, and is it the one that gives way? The lowest
+/// DEADLOCK_PRIORITY does; among equals who finds out.
+fn is_victim(state: &mut State, session: SessionId) -> bool {
+    if state.sessions.get(&session).is_some_and(|found| found.victim) {
+        return true;
+    }
+    let mut circle = vec![session];
+    loop {
+        let at = circle.last().copied().unwrap_or(session);
+        let waiting = state.sessions.get(&at).filter(|found| !found.killed);
+        match waiting.and_then(|found| found.request.as_ref()).map(|request| request.blocked_by) {
+            Some(next) if next == session => break,
+            Some(next) if next != 0 && !circle.contains(&next) => circle.push(next),
             _ => return false,
         }
     }
-    false
+    let priority = |id: &SessionId| state.sessions.get(id).map_or(0, |found| found.deadlock_priority);
+    let victim = circle.iter().copied().min_by_key(|id| (priority(id), *id != session)).unwrap_or(session);
+    if let Some(found) = state.sessions.get_mut(&victim) {
+        found.victim = victim != session;
+    }
+    victim == session
 }
 
 impl Session {
@@ -285,6 +299,8 @@ impl Session {
             killed: false,
             gone: false,
             interrupt: None,
+            deadlock_priority: 0,
+            victim: false,
         }
     }
 }

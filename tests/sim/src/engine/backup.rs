@@ -216,7 +216,7 @@ impl Run<'_> {
                 (Payload::Records(lines(&records)), first)
             } else {
                 let file = datafile::open(&data).map_err(|error| self.server.unreadable(&found, &error))?;
-                let image = Temporary(self.server.dir.join("DATA").join(format!("backup-{}.tmp", Uuid::new_v4())));
+                let image = Temporary(self.server.dir.join("DATA").join(format!("sim-backup-{}.tmp", Uuid::new_v4())));
                 datafile::copy(&file, &image.0).map_err(|error| self.server.unreadable(&found, &error))?;
                 (Payload::Image(image), first)
             }

@@ -92,8 +92,10 @@ impl Run<'_> {
             (given.name.unwrap_or(logical), given.path.unwrap_or(path), given.size)
         };
         let folder = self.server.folder("DATA");
-        let (data_name, data, data_kb) = file(statement.files.first(), name.clone(), format!("{folder}{name}.mdf"));
-        let (log_name, log, log_kb) = file(statement.log_files.first(), format!("{name}_log"), format!("{folder}{name}_log.ldf"));
+        let plain = name.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "_");
+        let (data_name, data, data_kb) = file(statement.files.first(), name.clone(), format!("{folder}{plain}.mdf"));
+        let (log_name, log, log_kb) =
+            file(statement.log_files.first(), format!("{name}_log"), format!("{folder}{plain}_log.ldf"));
         if statement.files.len() > 1 || statement.log_files.len() > 1 {
             return fails(1844, &["More than one file of a kind", "the simulator"])?;
         }

@@ -203,7 +203,7 @@ impl Run<'_> {
         self.server.put(database.clone());
         self.command(what, id);
         let target = self.server.path(&data);
-        let image = Temporary(target.with_file_name(format!("restore-{}.tmp", Uuid::new_v4())));
+        let image = Temporary(target.with_file_name(format!("sim-restore-{}.tmp", Uuid::new_v4())));
         let bad = |error: std::io::Error| vec![fault(3271, &[&data, &error.to_string()])];
         let mut file = std::fs::File::create(&image.0).map_err(bad)?;
         let mut progress = Progress::begin(self.server, self.work.id, options.stats, self.server.orders().restore_ms);

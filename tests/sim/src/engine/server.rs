@@ -193,6 +193,8 @@ impl Server {
         for database in store.all::<Database>("database").map_err(failed)? {
             state.databases.insert(database.id, database);
         }
+        sweep(&dir.join("DATA"));
+        state.databases.values().filter_map(|database| Path::new(&database.data).parent()).for_each(sweep);
         let server = Arc::new_cyclic(|me| Server {
             me: me.clone(),
             dir,
@@ -392,6 +394,16 @@ impl Server {
     /// A failure of SQLite that no rule foresees: the page could not be read.
     pub(super) fn unreadable(&self, database: &Database, error: &rusqlite::Error) -> Chain {
         vec![fault(824, &[&database.id.to_string(), "1", &error.to_string(), &database.data])]
+    }
+}
+
+/// Takes away what a BACKUP or RESTORE that was cut off had half done beside the data files.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if (name.starts_with("sim-backup-") || name.starts_with("sim-restore-")) && name.ends_with(".tmp") {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 

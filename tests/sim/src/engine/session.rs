@@ -31,7 +31,6 @@ pub struct Settings {
     pub no_exec: bool,
     pub spanish: bool,
     pub lock_timeout: i64,
-    pub deadlock_priority: i64,
     pub rowcount: i64,
     /// REPEATABLE READ and SERIALIZABLE
     pub holds_reads: bool,
@@ -100,7 +99,6 @@ impl Work {
             no_exec: false,
             spanish,
             lock_timeout: -1,
-            deadlock_priority: 0,
             rowcount: 0,
             holds_reads: false,
             identity_insert: None,
@@ -144,6 +142,10 @@ impl Work {
             attached.remove(&database);
         }
         // Two copies of one family in one session: the second has another schema here, which its log says.
+        // SQLite would make a file that is gone.
+        if !path.exists() {
+            return Err(vec![fault(5120, &[&path.to_string_lossy(), "2", "The file is gone."]), fault(945, &[&name])].into());
+        }
         let taken = attached.values().any(|other| other.alias == alias);
         let alias = if taken { format!("{alias}_{database}") } else { alias };
         datafile::attach(&self.sqlite, &path, &alias).map_err(|error| {

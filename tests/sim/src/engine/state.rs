@@ -348,6 +348,10 @@ pub struct Session {
     pub gone: bool,
     /// Ends what SQLite is doing for it.
     pub interrupt: Option<Interrupt>,
+    /// SET DEADLOCK_PRIORITY
+    pub deadlock_priority: i64,
+    /// It has to give way in a deadlock.
+    pub victim: bool,
 }
 
 /// Ends what SQLite is doing for a session.

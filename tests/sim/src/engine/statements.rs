@@ -349,7 +349,12 @@ impl Run<'_> {
                 _ => {}
             },
             SetOption::LockTimeout(value) => self.work.set.lock_timeout = self.whole(value)?,
-            SetOption::DeadlockPriority(value) => self.work.set.deadlock_priority = self.whole(value)?,
+            SetOption::DeadlockPriority(value) => {
+                let priority = self.whole(value)?;
+                if let Some(session) = self.server.state().sessions.get_mut(&self.work.id) {
+                    session.deadlock_priority = priority;
+                }
+            }
             SetOption::RowCount(value) => self.work.set.rowcount = self.whole(value)?,
             SetOption::Language(text) => {
                 let language = self.text(text)?;

@@ -14,10 +14,16 @@ use serde::{Serialize, de::DeserializeOwned};
 pub struct Store(Connection);
 
 impl Store {
-    /// Opens or creates it.
+    /// Opens or creates it, for this process alone: a second instance in the directory would spoil both. One that was killed a moment ago
+    /// is waited for.
     pub fn open(path: &Path) -> rusqlite::Result<Store> {
         let to = Connection::open(path)?;
-        to.execute_batch("PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF; PRAGMA busy_timeout=10000; CREATE TABLE IF NOT EXISTS document (kind TEXT, key TEXT, json TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID")?;
+        to.execute_batch(
+            "PRAGMA busy_timeout=10000; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF;
+             BEGIN EXCLUSIVE;
+             CREATE TABLE IF NOT EXISTS document (kind TEXT, key TEXT, json TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+             COMMIT",
+        )?;
         Ok(Store(to))
     }
 

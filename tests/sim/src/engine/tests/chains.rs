@@ -305,9 +305,10 @@ fn a_log_outlives_its_data_file() {
     main.full("1.bak");
     main.sell(1);
     till.ok(&till.seed_sql(&main, "1.bak", ""));
-    main.server.logout(main.session);
-    std::fs::remove_file(main.dir.join("DATA").join("BDPdv.mdf")).unwrap();
-    let main = Shop::open(main.dir.clone(), &options(16, "Standard"));
+    let dir = main.dir.clone();
+    drop(main);
+    std::fs::remove_file(dir.join("DATA").join("BDPdv.mdf")).unwrap();
+    let main = Shop::open(dir, &options(16, "Standard"));
     assert_eq!(main.state(), "RECOVERY_PENDING");
     main.fails("SELECT * FROM BDPdv.dbo.Tickets", &[945]);
     let tail = format!("BACKUP LOG [BDPdv] TO DISK=N'{}' WITH", main.path("tail.trn"));
@@ -341,4 +342,28 @@ fn a_snapshot_by_somebody_else_takes_the_base() {
     assert_eq!(till.folios(), "1 2");
     main.order(r#"{"free": 0}"#);
     main.fails("INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (9, 9)", &[9002]);
+}
+
+#[test]
+fn a_damaged_data_file_makes_it_suspect_and_the_tail_is_still_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    let till = Shop::new(&dir, "till");
+    main.full("1.bak");
+    main.sell(1);
+    till.ok(&till.seed_sql(&main, "1.bak", ""));
+    let folder = main.dir.clone();
+    drop(main);
+    std::fs::write(folder.join("DATA").join("BDPdv.mdf"), vec![7; 20_000]).unwrap();
+    let main = Shop::open(folder, &options(16, "Standard"));
+    assert_eq!(main.state(), "SUSPECT");
+    main.fails("USE BDPdv", &[926]);
+    main.fails("EXEC sp_detach_db N'BDPdv'", &[3707]);
+    main.ok(&format!(
+        "BACKUP LOG [BDPdv] TO DISK=N'{}' WITH CONTINUE_AFTER_ERROR, NORECOVERY, FORMAT, CHECKSUM",
+        main.path("t.trn")
+    ));
+    till.ok(&till.log_sql(&main, "t.trn"));
+    till.recover();
+    assert_eq!(till.folios(), "1");
 }

@@ -130,3 +130,20 @@ fn who_reads_to_write_comes_one_after_the_other() {
     main.ok("COMMIT");
     assert_eq!(errors(&main.server.exec(other, "DELETE FROM BDPdv.dbo.Tickets")), [0_u32; 0]);
 }
+
+#[test]
+fn the_lower_priority_gives_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    main.ok("CREATE DATABASE [Otra]; CREATE TABLE Otra.dbo.T (A int)");
+    let other = main.connect("otro");
+    main.ok("SET DEADLOCK_PRIORITY HIGH; BEGIN TRANSACTION; INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (1, 1)");
+    main.server.exec(other, "BEGIN TRANSACTION; INSERT INTO Otra.dbo.T (A) VALUES (1)");
+    let server = main.server.clone();
+    let thread =
+        std::thread::spawn(move || errors(&server.exec(other, "INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (2, 2)")));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    main.ok("INSERT INTO Otra.dbo.T (A) VALUES (2); COMMIT");
+    assert_eq!(thread.join().unwrap(), [1205]);
+    assert_eq!(main.folios(), "1");
+}
