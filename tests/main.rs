@@ -14,4 +14,5 @@ mod repo;
 #[cfg(target_os = "linux")]
 mod shop;
 mod scenarios;
+mod sqlserver;
 mod steps;

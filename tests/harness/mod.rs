@@ -1,11 +1,15 @@
 //! A shop in a temporary folder and the real binary, run hermetically: cleared environment, own HOME, fixed language.
 
+mod servers;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
+
+pub use servers::{DATABASE, Kind, Servers};
 
 /// The machines of the shop, as their folders are named.
 pub const MACHINES: [(&str, &str, &str); 3] =
@@ -42,6 +46,8 @@ pub struct Shop {
     pub dir: PathBuf,
     /// Folder, name and role of each machine.
     pub machines: Vec<(String, String, &'static str)>,
+    /// Where main and backup are simulated SQL Servers.
+    pub servers: Option<Servers>,
     temp: Option<tempfile::TempDir>,
 }
 
@@ -56,6 +62,8 @@ pub struct Options {
     pub till_files: Option<Vec<String>>,
     /// Tills beside the caja and till2.
     pub more_tills: usize,
+    /// Main and backup are simulated SQL Servers of these kinds; otherwise embedded.
+    pub sqlserver: Option<[Kind; 2]>,
 }
 
 impl Shop {
@@ -69,10 +77,17 @@ impl Shop {
         let dir = temp.path().canonicalize().unwrap();
         let mut machines: Vec<_> = MACHINES.iter().map(|(m, name, role)| ((*m).to_owned(), (*name).to_owned(), *role)).collect();
         machines.extend((3..3 + options.more_tills).map(|n| (format!("till{n}"), format!("CAJA{n}"), "till")));
-        let shop = Shop { dir: plain(dir), machines, temp: Some(temp) };
+        let dir = plain(dir);
+        let servers = options.sqlserver.map(|kinds| Servers::start(&dir, kinds));
+        let shop = Shop { dir, machines, servers, temp: Some(temp) };
         for (machine, name, role) in &shop.machines {
             for folder in ["store/scripts", "pdv"] {
                 std::fs::create_dir_all(shop.path(machine, folder)).unwrap();
+            }
+            if let Some(servers) = &shop.servers {
+                let state = shop.path(machine, "store/state");
+                let mut secrets = relevo::secrets::Secrets::open(&state, relevo::world::real()).unwrap();
+                secrets.set("sql", servers.password()).unwrap();
             }
             std::fs::write(shop.path(machine, "store/relevo.toml"), shop.toml(machine, name, role, options)).unwrap();
             for (file, content) in relevo::script::shipped::FILES {
@@ -85,9 +100,17 @@ impl Shop {
             std::fs::create_dir_all(shop.path(machine, "instance")).unwrap();
         }
         std::fs::write(shop.path("main", "pdv/SvrBak.txt"), shop.svrbak()).unwrap();
-        create_database(&shop.database("main"));
+        match &shop.servers {
+            Some(servers) => servers.create_database(),
+            None => create_database(&shop.database("main")),
+        }
         shop.sell("main", "CAJA2", 5);
         shop
+    }
+
+    /// The same on two simulated SQL Servers.
+    pub fn on_sqlserver() -> Shop {
+        Shop::with(&Options { sqlserver: Some(Default::default()), ..Options::default() })
     }
 
     /// A shop whose main failed with three sales that no mirror has; the backup holds the post, serves and sold two.
@@ -103,17 +126,43 @@ impl Shop {
 
     /// The text of SvrBak.txt of this shop.
     pub fn svrbak(&self) -> String {
+        format!("principal={}\r\nrespaldo={}\r\n", self.instance("main"), self.instance("caja"))
+    }
+
+    /// The instance of main or of the caja, as SvrBak.txt and relevo.toml name it.
+    pub fn instance(&self, machine: &str) -> String {
+        match &self.servers {
+            Some(_) => Servers::name(machine).to_owned(),
+            None => self.path(machine, "instance").display().to_string(),
+        }
+    }
+
+    /// The keys of a server in relevo.toml.
+    fn server(&self, machine: &str) -> String {
+        let instance = self.instance(machine);
+        let Some(servers) = &self.servers else {
+            return format!("engine = \"embedded\"\ninstance = '{instance}'\ndatabase = \"BDPdv\"");
+        };
+        let (port, exchange) = (servers.port(machine), self.path(machine, "paso"));
         format!(
-            "principal={}\r\nrespaldo={}\r\n",
-            self.path("main", "instance").display(),
-            self.path("caja", "instance").display()
+            "engine = \"sqlserver\"\ninstance = '{instance}'\naddress = \"127.0.0.1,{port}\"\ndatabase = \"BDPdv\"\n\
+             login = {{ user = \"relevo\", password = \"secret:sql\" }}\nencryption = \"none\"\nexchange = '{}'",
+            exchange.display()
         )
+    }
+
+    /// What the vendor's programs are told about the servers, in the list of a command in relevo.toml.
+    fn told(&self) -> String {
+        let Some(servers) = &self.servers else { return String::new() };
+        let server = |machine: &str| format!(", '--server', '{}={}'", self.instance(machine), servers.port(machine));
+        format!("{}{}, '--password-file', '{}'", server("main"), server("caja"), servers.password_file().display())
     }
 
     fn toml(&self, machine: &str, name: &str, role: &str, options: &Options) -> String {
         let literal = |path: PathBuf| format!("'{}'", path.display());
         let exe = literal(PathBuf::from(env!("CARGO_BIN_EXE_relevo")));
         let ack = literal(self.path(machine, "acknowledged.jsonl"));
+        let told = self.told();
         let files: Vec<String> = match &options.till_files {
             Some(machines) => machines.iter().map(|m| literal(self.path(m, "acknowledged.jsonl"))).collect(),
             None => self.machines.iter().map(|(m, ..)| literal(self.path(m, "acknowledged.jsonl"))).collect(),
@@ -121,18 +170,19 @@ impl Shop {
         format!(
             "[store]\nid = \"0142\"\nname = \"Sucursal Centro\"\n\n[machine]\nname = \"{name}\"\nrole = \"{role}\"\n\n\
              [paths]\npdv = {}\nmain_pdv = {}\n\n\
-             [servers.main]\nengine = \"embedded\"\ninstance = {}\ndatabase = \"BDPdv\"\n\n\
-             [servers.backup]\nengine = \"embedded\"\ninstance = {}\ndatabase = \"BDPdv\"\n\n\
+             [servers.main]\n{}\n\n[servers.backup]\n{}\n\n{}\
              [licence]\nauthorisation = {{ literal = \"{}\" }}\n\n\
              [mirror]\ninterval = \"5m\"\ntargets = [\"local\"]\nkeep_chains = 2\n\n\
              [targets.local]\nkind = \"dir\"\npath = {}\n\n\
              [promote]\nprobe_for = \"100ms\"\nlock_wait = \"1s\"\nacknowledged = [{}]\n\n\
-             [programs.svrpdv]\ncommand = [{exe}, 'stand-in', 'svrpdv']\nready_after = \"50ms\"\nstop_timeout = \"3s\"\n\n\
-             [programs.pospdv]\ncommand = [{exe}, 'stand-in', 'pospdv', '--tickets', '3', '--pause', '1', '--acknowledged', {ack}]\n\n{}\n",
+             [programs.svrpdv]\ncommand = [{exe}, 'stand-in', 'svrpdv'{told}]\nready_after = \"50ms\"\nstop_timeout = \"3s\"\n\n\
+             [programs.pospdv]\ncommand = [{exe}, 'stand-in', 'pospdv', '--tickets', '3', '--pause', '1', '--acknowledged', {ack}{told}]\n\n{}\n",
             literal(self.path(machine, "pdv")),
             literal(self.path("main", "pdv")),
-            literal(self.path("main", "instance")),
-            literal(self.path("caja", "instance")),
+            self.server("main"),
+            self.server("caja"),
+            // Shorter than in a shop: a till here reconnects at once, or never.
+            if self.servers.is_some() { "[sqlserver]\nbetween_looks = \"20ms\"\n\n" } else { "" },
             licence(role, options),
             literal(self.path("caja", "copias")),
             files.join(", "),
@@ -208,35 +258,16 @@ impl Shop {
 
     /// Sells directly, as PosPdv's transaction does, and notes the tickets as acknowledged.
     pub fn sell(&self, server: &str, till: &str, count: usize) {
-        let connection = Connection::open(self.database(server)).unwrap();
-        connection.execute_batch("PRAGMA synchronous=FULL; CREATE TABLE IF NOT EXISTS relevo_folio(next INTEGER)").unwrap();
-        let epoch: i64 = connection
-            .query_row("SELECT max(epoch) FROM relevo_epoch", [], |r| r.get::<_, Option<i64>>(0))
-            .unwrap_or(None)
-            .unwrap_or(1);
+        let (folios, epoch) = match &self.servers {
+            Some(servers) => servers.sell(server, till, count),
+            None => sell(&self.database(server), till, count),
+        };
+        let side = if server == "main" { "main" } else { "backup" };
+        let lines: String = folios
+            .iter()
+            .map(|folio| format!("{{\"folio\":{folio},\"till\":\"{till}\",\"epoch\":{epoch},\"server\":\"{side}\"}}\n"))
+            .collect();
         let machine = MACHINES.iter().find(|(_, name, _)| *name == till).unwrap().0;
-        let mut lines = String::new();
-        for _ in 0..count {
-            let folio: i64 = connection
-                .query_row(
-                    "SELECT max(coalesce((SELECT max(next) FROM relevo_folio),1), coalesce((SELECT max(Folio) FROM Ventas),0)+1)",
-                    [],
-                    |r| r.get(0),
-                )
-                .unwrap();
-            connection
-                .execute(
-                    "INSERT INTO Ventas VALUES(?1, ?2, '2026-11-23T10:00:00-06:00', 10.5, ?3)",
-                    rusqlite::params![folio, till, epoch],
-                )
-                .unwrap();
-            if connection.execute("UPDATE relevo_folio SET next=?1", [folio + 1]).unwrap() == 0 {
-                connection.execute("INSERT INTO relevo_folio VALUES(?1)", [folio + 1]).unwrap();
-            }
-            let side = if server == "main" { "main" } else { "backup" };
-            lines.push_str(&format!("{{\"folio\":{folio},\"till\":\"{till}\",\"epoch\":{epoch},\"server\":\"{side}\"}}\n"));
-        }
-        drop(connection);
         let path = self.path(machine, "acknowledged.jsonl");
         let old = std::fs::read_to_string(&path).unwrap_or_default();
         std::fs::write(path, old + lines.as_str()).unwrap();
@@ -262,21 +293,38 @@ impl Shop {
         all
     }
 
-    /// Tickets of an open database.
+    /// Tickets of the open database of main or of the caja.
+    pub fn sold(&self, machine: &str) -> Vec<(i64, String, i64)> {
+        self.servers.as_ref().map_or_else(|| self.tickets(&self.database(machine)), |servers| servers.tickets(machine))
+    }
+
+    /// Tickets of a database that is a file.
     pub fn tickets(&self, database: &Path) -> Vec<(i64, String, i64)> {
         let connection = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
         let mut query = connection.prepare("SELECT Folio, Caja, Epoca FROM Ventas ORDER BY Folio").unwrap();
         query.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    /// Takes main off the net: its folder is gone.
+    /// Takes main off the net: its folder is gone, and its SQL Server with what it had in hand.
     pub fn main_off(&self) {
+        if let Some(servers) = &self.servers {
+            servers.kill("main");
+            self.end_server("main", Duration::ZERO);
+        }
         rename(&self.dir.join("main"), &self.dir.join("main.off"));
     }
 
     /// Plugs it back.
     pub fn main_on(&self) {
         rename(&self.dir.join("main.off"), &self.dir.join("main"));
+        if let Some(servers) = &self.servers {
+            servers.run("main");
+        }
+    }
+
+    /// The simulated SQL Servers.
+    pub fn sql(&self) -> &Servers {
+        self.servers.as_ref().expect("a shop on SQL Server")
     }
 
     /// The folder stays when the test ends, for a person to look at.
@@ -294,10 +342,14 @@ impl Shop {
 
     /// Stops the SvrPdv of a machine, if it is alive.
     pub fn stop_server(&self, machine: &str) {
+        self.end_server(machine, Duration::from_secs(3));
+    }
+
+    fn end_server(&self, machine: &str, patience: Duration) {
         let Ok(body) = std::fs::read(self.path(machine, "store/state/programs/svrpdv.json")) else { return };
         let process: relevo::world::ProcessId = serde_json::from_slice(&body).unwrap();
         let world = relevo::world::real();
-        world.stop(relevo::world::Label::ServiceStop, &process, Duration::from_secs(3)).unwrap();
+        world.stop(relevo::world::Label::ServiceStop, &process, patience).unwrap();
     }
 }
 
@@ -359,6 +411,28 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 fn licence(role: &str, options: &Options) -> String {
     let given = options.licence.clone().unwrap_or_else(|| "0000001100".to_owned());
     if role == "backup" { given } else { given.chars().enumerate().map(|(index, c)| if index == 7 { '0' } else { c }).collect() }
+}
+
+/// Sells directly, as PosPdv's transaction does; the folios and their epoch.
+fn sell(database: &Path, till: &str, count: usize) -> (Vec<i64>, i64) {
+    let connection = Connection::open(database).unwrap();
+    connection.execute_batch("PRAGMA synchronous=FULL; CREATE TABLE IF NOT EXISTS relevo_folio(next INTEGER)").unwrap();
+    let epoch: i64 = connection
+        .query_row("SELECT max(epoch) FROM relevo_epoch", [], |r| r.get::<_, Option<i64>>(0))
+        .unwrap_or(None)
+        .unwrap_or(1);
+    let next = "SELECT max(coalesce((SELECT max(next) FROM relevo_folio),1), coalesce((SELECT max(Folio) FROM Ventas),0)+1)";
+    let mut folios = Vec::new();
+    for _ in 0..count {
+        let folio: i64 = connection.query_row(next, [], |r| r.get(0)).unwrap();
+        let row = rusqlite::params![folio, till, epoch];
+        connection.execute("INSERT INTO Ventas VALUES(?1, ?2, '2026-11-23T10:00:00-06:00', 10.5, ?3)", row).unwrap();
+        if connection.execute("UPDATE relevo_folio SET next=?1", [folio + 1]).unwrap() == 0 {
+            connection.execute("INSERT INTO relevo_folio VALUES(?1)", [folio + 1]).unwrap();
+        }
+        folios.push(folio);
+    }
+    (folios, epoch)
 }
 
 /// A database as a shop has it.

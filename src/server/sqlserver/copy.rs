@@ -10,7 +10,7 @@ use super::errors::is_of_client;
 use super::header::set_of;
 use super::instance::Instance;
 use super::notes::{Closed, Note};
-use super::statements::{self, BackupKind, ProgramName, ServerTime, SessionId};
+use super::statements::{self, BackupKind, Devices, ProgramName, ServerTime, SessionId};
 use crate::error::{Failure, Result, Retry};
 use crate::model::{Change, CopyKind, DatabaseState, EpochRecord, Fencing, Lsn, Mark, Next, Position, Scanned};
 use crate::progress::Watch;
@@ -279,11 +279,7 @@ impl Instance {
         self.end_left_over()?;
         let prefix = self.log_prefix();
         for file in self.files()?.iter().filter(|file| file.ends_with(".part")) {
-            let whole = match self.header(file) {
-                Ok(header) => header.kind == SetKind::Log && file.starts_with(&prefix),
-                Err(failure) if is_of_client(&failure) => return Err(failure),
-                Err(_) => false,
-            };
+            let whole = file.starts_with(&prefix) && self.is_whole_log(file)?;
             if whole {
                 self.spool(file)?;
             } else if file.starts_with(prefix.split('-').next().unwrap_or_default()) {
@@ -296,6 +292,19 @@ impl Instance {
             }
         }
         Ok(())
+    }
+
+    /// A log backup that the server finished. One that was cut off has a header too: only reading it to its end tells them apart.
+    fn is_whole_log(&self, file: &str) -> Result<bool> {
+        let read = self.header(file).and_then(|header| {
+            let (from, what) = (Devices::one(self.exchange.join(file)?), text!("leyendo el respaldo", "reading the backup"));
+            self.long(&statements::verify(&from, header.checksums), &what, &Watch::silent())?;
+            Ok(header.kind == SetKind::Log)
+        });
+        match read {
+            Err(failure) if is_of_client(&failure) => Err(failure),
+            read => Ok(read.unwrap_or(false)),
+        }
     }
 
     /// Ends backups and restores that a dead relevo of this machine left running.

@@ -1,0 +1,3 @@
+//! The shop on two simulated SQL Servers (tests/sim), each a process of its own, and the real binary over TDS.
+
+mod day;
