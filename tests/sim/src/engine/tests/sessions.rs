@@ -54,7 +54,10 @@ fn whoever_comes_first_takes_the_single_place() {
     let tail = format!("BACKUP LOG [BDPdv] TO DISK=N'{}' WITH NORECOVERY, FORMAT", main.path("tail.trn"));
     main.fails(&format!("ALTER DATABASE [BDPdv] SET SINGLE_USER WITH ROLLBACK IMMEDIATE; {tail}"), &[3101, 3013]);
     let thief = main.one("SELECT session_id FROM sys.dm_exec_sessions WHERE program_name = N'competidor'");
-    main.ok(&format!("KILL {thief}; WAITFOR DELAY '00:00:00.200'"));
+    main.ok(&format!("KILL {thief}"));
+    while !main.rows("SELECT 1 FROM sys.dm_exec_sessions WHERE program_name = N'competidor'").is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     main.ok(&tail);
 }
 
@@ -63,7 +66,7 @@ fn a_slow_backup_is_watched_and_killed_and_no_other_runs_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let main = Shop::new(&dir, "main").with_tickets("FULL");
     main.full("1.bak");
-    main.order(r#"{"backup_ms": 20}"#);
+    main.order(r#"{"backup_ms": 60}"#);
     let worker = main.connect("Continuidad-main");
     let server = main.server.clone();
     let sql = format!("BACKUP DATABASE [BDPdv] TO DISK=N'{}' WITH FORMAT, CHECKSUM, STATS=5", main.path("slow.bak"));
@@ -95,7 +98,7 @@ fn a_slow_backup_is_watched_and_killed_and_no_other_runs_beside_it() {
 fn a_killed_session_rolls_back_in_its_own_time() {
     let dir = tempfile::tempdir().unwrap();
     let main = Shop::new(&dir, "main").with_tickets("FULL");
-    main.order(r#"{"rollback_ms": 300}"#);
+    main.order(r#"{"rollback_ms": 2000}"#);
     let pos = main.connect("PosPdv");
     main.server.exec(pos, "BEGIN TRANSACTION; INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (1, 1)");
     main.ok(&format!(
@@ -108,7 +111,10 @@ fn a_killed_session_rolls_back_in_its_own_time() {
     main.fails("SET LOCK_TIMEOUT 10; INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (2, 2)", &[1222]);
     main.ok("SET LOCK_TIMEOUT -1; INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (3, 3)");
     assert_eq!(main.folios(), "3");
-    assert_eq!(main.rows(&format!("SELECT 1 FROM sys.dm_exec_sessions WHERE session_id={pos}")).len(), 0);
+    let there = format!("SELECT 1 FROM sys.dm_exec_sessions WHERE session_id={pos}");
+    while !main.rows(&there).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }
 
 #[test]

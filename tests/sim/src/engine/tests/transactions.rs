@@ -53,6 +53,13 @@ fn errors_end_the_statement_the_batch_or_the_transaction() {
     assert_eq!(answered(&replies), [[Value::Int(2)]]);
 }
 
+fn until_it_waits(shop: &Shop, session: SessionId) {
+    let waits = format!("SELECT 1 FROM sys.dm_exec_requests WHERE session_id={session} AND blocking_session_id<>0");
+    while shop.rows(&waits).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn two_who_wait_for_each_other_do_not_wait_for_ever() {
     let dir = tempfile::tempdir().unwrap();
@@ -63,7 +70,7 @@ fn two_who_wait_for_each_other_do_not_wait_for_ever() {
     main.server.exec(other, "BEGIN TRANSACTION; INSERT INTO Otra.dbo.T (A) VALUES (1)");
     let server = main.server.clone();
     let thread = std::thread::spawn(move || server.exec(other, "INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (2, 2)"));
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    until_it_waits(&main, other);
     let mine = errors(&main.send("INSERT INTO Otra.dbo.T (A) VALUES (2)"));
     let theirs = if mine == [1205] { errors(&thread.join().unwrap()) } else { Vec::new() };
     assert_eq!((mine, theirs), (vec![1205], vec![]));
@@ -142,7 +149,7 @@ fn the_lower_priority_gives_way() {
     let server = main.server.clone();
     let thread =
         std::thread::spawn(move || errors(&server.exec(other, "INSERT INTO BDPdv.dbo.Tickets (Folio, Total) VALUES (2, 2)")));
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    until_it_waits(&main, other);
     main.ok("INSERT INTO Otra.dbo.T (A) VALUES (2); COMMIT");
     assert_eq!(thread.join().unwrap(), [1205]);
     assert_eq!(main.folios(), "1");
