@@ -256,10 +256,10 @@ fn progress_is_sent_at_once() {
     let served = Served::new();
     run(async {
         let mut config = config(&served);
-        // Each message comes in time although the whole takes a second.
-        config.command_timeout(Some(Duration::from_millis(600)));
+        // Each message comes in time although the whole takes two seconds.
+        config.command_timeout(Some(Duration::from_millis(1500)));
         let mut client = connect(config).await.unwrap();
-        texts(&mut client, "progress").await.unwrap();
+        texts(&mut client, "progress 10").await.unwrap();
     });
 }
 

@@ -139,7 +139,7 @@ impl Instance for Fake {
                 out(Reply::Done(None));
             }
             ("progress", _) => {
-                for percent in [10, 20, 30, 40, 50] {
+                for percent in (1..=rest.parse().unwrap()).map(|n: u32| n * 10) {
                     std::thread::sleep(Duration::from_millis(200));
                     if !out(Reply::Info(message(3211, 10, &format!("{percent} percent processed.")))) {
                         return;

@@ -125,7 +125,7 @@ fn a_second_decoder_reads_every_token() {
     assert_eq!(words(&ask(&mut tcp, "errors")), ["error 3156", "error 3013", "done 0x2 0"]);
     assert_eq!(words(&ask(&mut tcp, "use X")), ["change Database", "info 5701", "done 0x0 0"]);
     assert_eq!(words(&ask(&mut tcp, "nothing")), ["done 0x0 0"]);
-    let progress = words(&ask(&mut tcp, "progress"));
+    let progress = words(&ask(&mut tcp, "progress 5"));
     assert_eq!((progress.len(), &*progress[0], &*progress[5]), (6, "info 3211", "done 0x0 0"));
     assert_eq!(words(&ask(&mut tcp, "fatal")), ["error 824", "done 0x102 0"]);
     assert_eq!(receive(&mut tcp), None);
