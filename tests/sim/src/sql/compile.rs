@@ -9,8 +9,10 @@
 //! parentheses: `SCOPE_IDENTITY()`, `ERROR_NUMBER()`, `ERROR_MESSAGE()`, `ERROR_SEVERITY()`, `ERROR_STATE()`, `ERROR_LINE()`,
 //! `ERROR_PROCEDURE()`, `XACT_STATE()`, `ROWCOUNT_BIG()`.
 //!
-//! What is not done: inserted and deleted in one expression of OUTPUT, `SELECT @a = @a + …` over several rows (the variable has its first value in each),
-//! NULLs that are equal in UNIQUE, IDENTITY steps other than 1, collations of columns other than the usual one.
+//! What is not done, and refused with the simulator's own number 50000: inserted and deleted in one expression of OUTPUT,
+//! `SELECT @a = @a + …` over several rows, IDENTITY steps other than 1. What is done otherwise: NULLs do not equal each other in UNIQUE,
+//! a unique index answers with 2627 as a constraint does, GUIDs sort as their texts do, columns know one collation and its kin where
+//! case counts.
 
 mod arithmetic;
 mod change;

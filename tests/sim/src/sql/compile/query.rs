@@ -5,6 +5,7 @@ use super::{
     function::has_aggregate,
     kinds::{common, is_text},
     quote,
+    walk::any,
 };
 use crate::{
     sql::{
@@ -66,6 +67,9 @@ impl Compiler<'_> {
     pub(super) fn select_assign(mut self, query: &Query) -> Result<Compiled, Message> {
         let QueryBody::Select(select) = &query.body else { return Err(message(141, 15, "Assignment in a combined query.")) };
         let mut plain = select.as_ref().clone();
+        if accumulates(select) {
+            return Err(message(50_000, 16, "simulator: a variable that grows from row to row"));
+        }
         let (mut variables, mut targets) = (Vec::new(), Vec::new());
         for item in &mut plain.items {
             let SelectItem::Assign { variable, value } = item else { continue };
@@ -401,6 +405,22 @@ fn check_targets(columns: usize, targets: Option<&[Target]>) -> Result<(), Messa
          the number of INSERT columns."
     );
     Err(message(number, 15, text))
+}
+
+/// `SELECT @a = @a + x FROM t`: the value of one row is made of the one before, which a query in SQLite does not know.
+fn accumulates(select: &Select) -> bool {
+    let assigned: Vec<&str> = select
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            SelectItem::Assign { variable, .. } => Some(variable.as_str()),
+            _ => None,
+        })
+        .collect();
+    let reads =
+        |part: &Expr| matches!(part, Expr::Variable(name) if assigned.iter().any(|variable| variable.eq_ignore_ascii_case(name)));
+    let one_row = select.from.is_none() || select.group_by.is_empty() && select.items.iter().any(item_has_aggregate);
+    !one_row && select.items.iter().any(|item| matches!(item, SelectItem::Assign { value, .. } if any(value, &reads)))
 }
 
 fn item_has_aggregate(item: &SelectItem) -> bool {

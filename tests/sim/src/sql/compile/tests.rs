@@ -411,6 +411,8 @@ fn variables_conditions_and_values() {
     let compiled = shop.compiled("SELECT @n = COUNT(*) + 0.5, @p1 = 'x' FROM t").unwrap();
     assert_eq!(compiled.variables, ["@n", "@p1"]);
     assert_eq!(shop.rows("SELECT @n = COUNT(*) + 0.5, @p1 = 'x' FROM t"), "3,x");
+    assert_eq!(shop.number("SELECT @n = @N + n FROM t"), 50_000);
+    assert_eq!(shop.rows("SELECT @n = ISNULL(@n, 0) + COUNT(*) FROM t"), "3");
     let condition = |sql: &str| match shop.statement(sql).unwrap().kind {
         Kind::If { condition, .. } => holds(&shop.context(), &condition),
         other => panic!("{other:?}"),
