@@ -48,10 +48,24 @@ pub(super) fn apply_only(cx: &Context) -> Result<Value> {
     if let Some(failure) = forward.trouble {
         return Err(failure);
     }
+    newer_is_unusable(store, &all, after.as_ref(), cx.watch)?;
     Ok(json!({
         "kind": "apply", "reason": null, "copy": null, "sequence": after.as_ref().map(|p| p.sequence), "pages": 0, "bytes": 0,
         "applied": after.is_some() && after != before, "verified": after.is_some(), "age_s": at.and_then(|at| facts::age_s(store, &at)),
     }))
+}
+
+/// Fails where a target lists something newer than what could be reached: a copy that was cut short is not even tried.
+fn newer_is_unusable(store: &Store, all: &[Seen], reached: Option<&Position>, watch: &Watch) -> Result<()> {
+    let look = as_standby(store, store.backup.look()?, watch)?;
+    let gaps = all.iter().filter_map(|seen| seen.known()).flat_map(|listing| chain_of(listing, &look).gaps);
+    let Some(gap) = gaps.filter(|gap| gap.is_beyond(reached)).min_by(|a, b| a.name.cmp(&b.name)) else { return Ok(()) };
+    let name = gap.name;
+    Err(Failure::failed(
+        "newer_copy_unusable",
+        text!("{name} no se puede aplicar: @", "{name} cannot be applied: @").fill(&gap.reason),
+    )
+    .hint(text!("el próximo respaldo del principal empieza otra cadena", "the next mirror on main begins another chain")))
 }
 
 /// FecBak.txt where main has applied a copy meanwhile. Never in the way of a verb: without it the age is only older.

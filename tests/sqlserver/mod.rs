@@ -1,3 +1,4 @@
 //! The shop on two simulated SQL Servers (tests/sim), each a process of its own, and the real binary over TDS.
 
+mod bad_days;
 mod day;

@@ -22,6 +22,8 @@ use crate::world::Label;
 const PAGE: u64 = 8192;
 /// A differential of more than so many hundredths of the database is no saving over a full copy.
 const LARGE: i64 = 60;
+/// In a database of this size a full copy is no matter, and neither is the differential: a chain that goes on is worth more.
+const SMALL: i64 = 64 << 20;
 /// How long work that a dead process left on the server is waited for.
 const LEFT_OVER_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -77,7 +79,7 @@ impl Instance {
     fn is_large(&self) -> Result<bool> {
         let row = self.one(&statements::change_size(&self.database))?;
         let (changed, used) = (row.int("changed_bytes")?.unwrap_or(0), row.int("used_bytes")?.unwrap_or(0));
-        Ok(used > 0 && changed.saturating_mul(100) / used > LARGE)
+        Ok(changed > SMALL && changed.saturating_mul(100) / used.max(1) > LARGE)
     }
 
     /// Takes the copy, or finds it taken, and gives it to `sink`.
@@ -109,8 +111,9 @@ impl Instance {
             _ => return Err(self.no_database(state)),
         };
         let header = self.header(&file)?;
-        if header.kind == SetKind::Log && header.first == header.last {
-            return Ok(None);
+        let has = asked.base.is_some_and(|base| matches!(base.mark, Mark::Log { lsn, .. } if header.last <= lsn));
+        if header.kind == SetKind::Log && has {
+            return Ok(None); // nothing was changed since
         }
         let to = self.end_of(asked, &header)?;
         let path = self.exchange_here.join(&file);
