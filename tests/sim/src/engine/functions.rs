@@ -67,7 +67,10 @@ impl Asked<'_> {
         match name {
             "db_id" if self.arguments.is_empty() => Stored::Integer(self.context().into()),
             "db_id" => maybe(self.text(0).and_then(|name| self.server.state().id_of(&name)).map(i64::from)),
-            "db_name" if self.arguments.is_empty() => maybe(self.server.state().name_of(self.context())),
+            "db_name" if self.arguments.is_empty() => {
+                let id = self.context(); // before the state is held
+                maybe(self.server.state().name_of(id))
+            }
             "db_name" => {
                 let id = self.number(0).and_then(|id| i32::try_from(id).ok());
                 let id = if id == Some(0) { Some(self.context()) } else { id };
