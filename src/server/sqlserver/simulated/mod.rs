@@ -2,6 +2,7 @@
 //! answers those that it says, and the decisions foretell what the server does.
 
 mod chains;
+mod changes;
 mod rows;
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! BACKUP, and what it leaves in msdb.
 
-use super::{BackupName, DatabaseName, ServerPath, ServerTime, Statement};
+use super::{BackupName, DatabaseName, ServerPath, ServerTime, Statement, in_turn};
 use crate::error::{Failure, Result};
 use crate::text;
 
@@ -99,9 +99,8 @@ impl Backup<'_> {
     /// The batch.
     pub fn statement(&self) -> Statement {
         let database = self.database.identifier();
-        let out = format!("ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n");
-        // An error does not end the batch: without the question a failed backup would still be followed by the fence.
-        let offline = format!("\nIF @@ERROR=0 ALTER DATABASE {database} SET OFFLINE WITH ROLLBACK IMMEDIATE;");
+        let out = format!("ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;");
+        let offline = format!("ALTER DATABASE {database} SET OFFLINE WITH ROLLBACK IMMEDIATE;");
         let whole = |options| self.words("DATABASE", options);
         let log = |options| self.words("LOG", options);
         let (name, text) = match self.kind {
@@ -109,13 +108,11 @@ impl Backup<'_> {
             BackupKind::Full { copy_only: true } => ("backup_copy", whole("COPY_ONLY, ")),
             BackupKind::Differential => ("backup_differential", whole("DIFFERENTIAL, ")),
             BackupKind::Log => ("backup_log", log("")),
-            BackupKind::Tail(Fence::Planned) => ("backup_tail", format!("{out}IF @@ERROR=0 {}", log("NORECOVERY, "))),
+            BackupKind::Tail(Fence::Planned) => ("backup_tail", in_turn(&[out, log("NORECOVERY, ")])),
             BackupKind::Tail(Fence::Damaged) => ("backup_tail_damaged", log("NO_TRUNCATE, NORECOVERY, ")),
             BackupKind::Tail(Fence::DamagedContinue) => ("backup_tail_continue", log("CONTINUE_AFTER_ERROR, NORECOVERY, ")),
-            BackupKind::FinalDifferential => {
-                ("backup_final_differential", format!("{out}IF @@ERROR=0 {}{offline}", whole("DIFFERENTIAL, ")))
-            }
-            BackupKind::FinalFull => ("backup_final_full", format!("{out}IF @@ERROR=0 {}{offline}", whole(""))),
+            BackupKind::FinalDifferential => ("backup_final_differential", in_turn(&[out, whole("DIFFERENTIAL, "), offline])),
+            BackupKind::FinalFull => ("backup_final_full", in_turn(&[out, whole(""), offline])),
         };
         Statement::new(name, text).long()
     }

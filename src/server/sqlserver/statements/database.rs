@@ -1,6 +1,6 @@
 //! States and options of a database: opening, closing, attaching, renaming, checking.
 
-use super::{DatabaseName, LoginName, ScratchName, ServerPath, Statement};
+use super::{DatabaseName, LoginName, ScratchName, ServerPath, Statement, in_turn};
 
 /// A recovery model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,30 +99,30 @@ pub fn set(database: &DatabaseName, setting: Setting) -> Statement {
 /// Puts everybody out and closes the database, in one batch: nobody slips in between.
 pub fn close(database: &DatabaseName) -> Statement {
     let name = database.identifier();
-    let text = format!(
-        "ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n\
-         IF @@ERROR=0 ALTER DATABASE {name} SET OFFLINE WITH ROLLBACK IMMEDIATE;"
-    );
+    let text = in_turn(&[
+        format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;"),
+        format!("ALTER DATABASE {name} SET OFFLINE WITH ROLLBACK IMMEDIATE;"),
+    ]);
     Statement::new("close", text).long()
 }
 
 /// Opens a database that is offline, for everybody: the mode in which it was closed travels with it.
 pub fn reopen(database: &DatabaseName) -> Statement {
     let name = database.identifier();
-    let text = format!(
-        "ALTER DATABASE {name} SET ONLINE;\n\
-         IF @@ERROR=0 ALTER DATABASE {name} SET MULTI_USER WITH ROLLBACK IMMEDIATE;"
-    );
+    let text = in_turn(&[
+        format!("ALTER DATABASE {name} SET ONLINE;"),
+        format!("ALTER DATABASE {name} SET MULTI_USER WITH ROLLBACK IMMEDIATE;"),
+    ]);
     Statement::new("reopen", text).long()
 }
 
 /// From readable standby to RESTORING, in one batch: readers cannot come back in between.
 pub fn end_standby(database: &DatabaseName) -> Statement {
     let name = database.identifier();
-    let text = format!(
-        "ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK AFTER 5;\n\
-         IF @@ERROR=0 RESTORE DATABASE {name} WITH NORECOVERY;"
-    );
+    let text = in_turn(&[
+        format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK AFTER 5;"),
+        format!("RESTORE DATABASE {name} WITH NORECOVERY;"),
+    ]);
     Statement::new("end_standby", text).long()
 }
 
@@ -142,22 +142,22 @@ pub fn rename(database: &DatabaseName, to: &DatabaseName) -> Statement {
 /// lets nobody else in.
 pub fn set_aside(database: &DatabaseName, to: &DatabaseName) -> Statement {
     let (name, other) = (database.identifier(), to.identifier());
-    let text = format!(
-        "ALTER DATABASE {name} SET ONLINE;\n\
-         IF @@ERROR=0 ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n\
-         IF @@ERROR=0 ALTER DATABASE {name} MODIFY NAME={other};\n\
-         IF @@ERROR=0 ALTER DATABASE {other} SET OFFLINE WITH ROLLBACK IMMEDIATE;"
-    );
+    let text = in_turn(&[
+        format!("ALTER DATABASE {name} SET ONLINE;"),
+        format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;"),
+        format!("ALTER DATABASE {name} MODIFY NAME={other};"),
+        format!("ALTER DATABASE {other} SET OFFLINE WITH ROLLBACK IMMEDIATE;"),
+    ]);
     Statement::new("set_aside", text).long()
 }
 
 /// Puts everybody out and detaches, in one batch; the files stay.
 pub fn detach(database: &DatabaseName) -> Statement {
     let (name, literal) = (database.identifier(), database.literal());
-    let text = format!(
-        "ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n\
-         IF @@ERROR=0 EXEC master.dbo.sp_detach_db @dbname={literal}, @skipchecks=N'true';"
-    );
+    let text = in_turn(&[
+        format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;"),
+        format!("EXEC master.dbo.sp_detach_db @dbname={literal}, @skipchecks=N'true';"),
+    ]);
     Statement::new("detach", text).long()
 }
 

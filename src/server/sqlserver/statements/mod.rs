@@ -100,6 +100,15 @@ impl fmt::Debug for Statement {
     }
 }
 
+/// One batch of several changes, each only where the one before went well: an error does not end a batch. Nested, since IF sets @@ERROR back:
+/// side by side, the third would run although the first failed.
+fn in_turn(steps: &[String]) -> String {
+    let (first, rest) = steps.split_first().map_or(("", steps), |(first, rest)| (first.as_str(), rest));
+    let inner: String = rest.iter().map(|step| format!("\nIF @@ERROR=0 BEGIN {step}")).collect();
+    let ends = if rest.is_empty() { String::new() } else { format!("\n{}", vec!["END"; rest.len()].join(" ")) };
+    format!("{first}{inner}{ends}")
+}
+
 /// A column of a statement's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {

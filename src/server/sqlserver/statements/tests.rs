@@ -250,6 +250,13 @@ fn a_batch_goes_on_only_where_it_went_well() {
         }
     }
     assert!(batches > 50, "{batches}");
+    // Side by side the third would run although the first failed: IF sets @@ERROR back.
+    for statement in every().iter().filter(|statement| statement.text().contains("@@ERROR")) {
+        let text = statement.text();
+        assert_eq!(text.matches("IF @@ERROR=0").count(), text.matches("IF @@ERROR=0 BEGIN ").count(), "{text}");
+        let ends = text.lines().last().unwrap();
+        assert_eq!(ends.split(' ').filter(|word| *word == "END").count(), text.matches(" BEGIN ").count(), "{text}");
+    }
 }
 
 /// The statements that open, close and overwrite the shop's database, letter by letter.
@@ -264,18 +271,18 @@ fn the_dangerous_ones_read_like_this() {
     };
     let place = Move { logical: LogicalName::new("BDPdv").unwrap(), to: path(r"C:\d\BDPdv.mdf") };
     let single = "ALTER DATABASE [BDPdv] SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n";
-    let offline = "\nIF @@ERROR=0 ALTER DATABASE [BDPdv] SET OFFLINE WITH ROLLBACK IMMEDIATE;";
+    let offline = "\nIF @@ERROR=0 BEGIN ALTER DATABASE [BDPdv] SET OFFLINE WITH ROLLBACK IMMEDIATE;";
     let rest = "FORMAT, CHECKSUM, STATS=5, NAME=N'relevo log';";
     for (statement, text) in [
         (
             backup(BackupKind::Tail(Fence::Planned)),
             format!(
-                "{single}IF @@ERROR=0 BACKUP LOG [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH NORECOVERY, FORMAT, CHECKSUM, STATS=10, NAME=N'relevo log';"
+                "{single}IF @@ERROR=0 BEGIN BACKUP LOG [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH NORECOVERY, FORMAT, CHECKSUM, STATS=10, NAME=N'relevo log';\nEND"
             ),
         ),
         (
             backup(BackupKind::FinalDifferential),
-            format!("{single}IF @@ERROR=0 BACKUP DATABASE [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH DIFFERENTIAL, {rest}{offline}"),
+            format!("{single}IF @@ERROR=0 BEGIN BACKUP DATABASE [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH DIFFERENTIAL, {rest}{offline}\nEND END"),
         ),
         (backup(BackupKind::Full { copy_only: true }), format!("BACKUP DATABASE [BDPdv] TO DISK=N'D:\\x\\a.trn' WITH COPY_ONLY, {rest}")),
         (
@@ -289,7 +296,7 @@ fn the_dangerous_ones_read_like_this() {
             "RESTORE LOG [BDPdv] FROM DISK=N'D:\\x\\a.trn' WITH FILE=1, NORECOVERY, CHECKSUM, STATS=5, RESTART;".to_owned(),
         ),
         (recover(&database), "RESTORE DATABASE [BDPdv] WITH RECOVERY;".to_owned()),
-        (close(&database), format!("{}{offline}", single.trim_end())),
+        (close(&database), format!("{}{offline}\nEND", single.trim_end())),
         (
             kill(SessionId::new(57).unwrap(), &ServerTime::new("2026-01-01T10:00:00").unwrap(), None),
             "IF EXISTS (SELECT 1 FROM sys.dm_exec_sessions s LEFT JOIN sys.dm_exec_connections c ON c.session_id=s.session_id AND \
