@@ -205,3 +205,25 @@ fn ownership_and_broker_are_set_again() {
     main.fails("DROP DATABASE [BDPdv_old]", &[3701]);
     main.ok("DROP DATABASE IF EXISTS [BDPdv_old]");
 }
+
+#[test]
+fn a_spanish_instance_speaks_spanish_until_it_is_told_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = Shop::open(dir.path().join("i"), &Options { language: "Español".into(), ..options(13, "Express") });
+    let said = |replies: Vec<Reply>| {
+        replies.into_iter().find_map(|reply| if let Reply::Error(message) = reply { Some(message.text) } else { None })
+    };
+    let sql = format!("BACKUP DATABASE [BDPdv] TO DISK=N'{}'", shop.path("no/x.bak"));
+    assert_eq!(
+        said(shop.send(&sql)).unwrap(),
+        "La base de datos 'BDPdv' no existe. Asegúrese de que ha escrito el nombre correctamente."
+    );
+    shop.ok("CREATE DATABASE [BDPdv]; SET LANGUAGE us_english");
+    // The system's own words stay in its own language: only the number can be relied on.
+    assert!(
+        said(shop.send(&sql))
+            .unwrap()
+            .ends_with("Operating system error 3(El sistema no puede encontrar la ruta especificada.).")
+    );
+    shop.fails("SELECT * FROM sys.dm_os_host_info", &[208]);
+}

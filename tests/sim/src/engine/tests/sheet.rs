@@ -129,7 +129,7 @@ fn sizes_volumes_files_and_procedures() {
     );
     main.ok("SELECT feature_name FROM [BDPdv].sys.dm_db_persisted_sku_features");
     main.ok("SELECT servicename, service_account, status_desc FROM sys.dm_server_services");
-    main.ok("SELECT host_platform FROM sys.dm_os_host_info");
+    main.ok("SELECT host_platform FROM sys.dm_os_host_info; SELECT free_space_in_bytes FROM sys.dm_os_enumerate_fixed_drives");
     main.ok("SELECT name, sid, password_hash, default_database_name, is_disabled, is_policy_checked FROM sys.sql_logins");
     main.ok("EXEC xp_fixeddrives; EXEC xp_fileexist N'/nowhere'");
     main.ok("EXEC master.dbo.xp_instance_regread N'HKEY_LOCAL_MACHINE',N'Software\\Microsoft\\MSSQLServer\\MSSQLServer',N'BackupDirectory'");

@@ -261,6 +261,20 @@ pub fn volume(viewer: Viewer<'_>, database: Option<i64>, file: Option<i64>) -> R
     Ok(rows)
 }
 
+/// sys.dm_os_enumerate_fixed_drives, from 2017 on.
+pub fn drives(viewer: Viewer<'_>) -> Result<Rows, Chain> {
+    viewer.sees()?;
+    let mut rows = Rows::new(&[
+        ("fixed_drive_path", Type::NVarChar(Some(256))),
+        ("drive_type", Type::Int),
+        ("drive_type_desc", Type::NVarChar(Some(256))),
+        ("free_space_in_bytes", Type::BigInt),
+    ]);
+    let free = i64::try_from(viewer.server.volume().1).unwrap_or(i64::MAX);
+    rows.add(vec![text(viewer.server.mount()), int(3), text("DRIVE_FIXED"), int(free)]);
+    Ok(rows)
+}
+
 /// sys.dm_os_file_exists
 pub fn file_exists(viewer: Viewer<'_>, said: &str) -> Rows {
     let mut rows =
