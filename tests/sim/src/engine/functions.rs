@@ -151,6 +151,9 @@ impl Asked<'_> {
             }
             "applock_test" | "applock_mode" => self.app_lock(name),
             "schema_name" => Stored::Text("dbo".into()),
+            "schema_id" | "user_id" | "database_principal_id" if self.arguments.is_empty() => Stored::Integer(1),
+            "schema_id" => maybe(self.text(0).filter(|name| same(name, "dbo")).map(|_| 1_i64)),
+            "host_id" => maybe(self.server.state().sessions.get(&self.session).map(|session| session.login.process.to_string())),
             "connectionproperty" => match self.text(0).unwrap_or_default().to_lowercase().as_str() {
                 "net_transport" => Stored::Text("TCP".into()),
                 "protocol_type" => Stored::Text("TSQL".into()),

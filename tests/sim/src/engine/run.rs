@@ -362,7 +362,8 @@ impl<'a> Run<'a> {
 
     /// Name of the current database.
     pub(super) fn context_name(&self) -> String {
-        self.server.state().name_of(self.context()).unwrap_or_default()
+        let id = self.context(); // before the state is held
+        self.server.state().name_of(id).unwrap_or_default()
     }
 
     /// Id of the current database, which has to be a user's.

@@ -309,7 +309,7 @@ impl Work {
                 }
                 datafile::write_boot(&self.sqlite, &alias, &boot).map_err(|error| self.broken(&error))?;
                 // From here on it is committed: a start after a crash redoes it from the log.
-                let before = logfile::append(&log, &[placed]).map_err(|error| full(server, &boot.name, &error))?;
+                let before = logfile::append(&log, &[placed]).map_err(|_| fault(9002, &[&boot.name, "NOTHING"]))?;
                 logged.push((log, before));
                 boots.push((database, boot));
             }
@@ -368,10 +368,4 @@ impl Work {
             session.transactions = self.open;
         }
     }
-}
-
-/// The log could not be written.
-fn full(server: &Server, database: &str, error: &std::io::Error) -> Halt {
-    let _ = (server, error);
-    fault(9002, &[database, "ACTIVE_TRANSACTION"]).into()
 }

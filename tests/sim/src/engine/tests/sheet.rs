@@ -142,6 +142,7 @@ fn sizes_volumes_files_and_procedures() {
     assert_eq!(bulk[0][0], Value::Int(std::fs::metadata(main.path("1.bak")).unwrap().len() as i64));
     main.fails("SELECT BulkColumn FROM OPENROWSET(BULK N'/nowhere/x', SINGLE_BLOB) AS b", &[4860]);
     main.ok("DBCC CHECKDB([BDPdv]) WITH PHYSICAL_ONLY, NO_INFOMSGS");
+    main.ok("USE BDPdv; DBCC CHECKDB; ALTER DATABASE CURRENT SET AUTO_SHRINK OFF; SELECT DB_NAME(), DB_NAME(0), OBJECT_NAME(OBJECT_ID(N'Tickets')), IS_MEMBER('db_owner'); USE master");
     main.order(r#"{"damaged": [{"database": "BDPdv", "page": 9}]}"#);
     main.fails("DBCC CHECKDB([BDPdv]) WITH PHYSICAL_ONLY, NO_INFOMSGS", &[8928]);
     main.fails(&format!("BACKUP DATABASE [BDPdv] TO DISK=N'{}' WITH FORMAT, CHECKSUM", main.path("d.bak")), &[3043, 3013]);
@@ -187,4 +188,65 @@ fn application_locks_are_held_by_their_session() {
     assert_eq!(main.one(get), "-1");
     main.server.logout(other);
     assert_eq!(main.one(get), "0");
+}
+
+#[test]
+fn every_function_and_view_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = Shop::new(&dir, "main").with_tickets("FULL");
+    main.full("1.bak");
+    for context in ["master", "BDPdv"] {
+        main.ok(&format!("USE {context}"));
+        for (name, least, most, _) in crate::sql::INSTANCE_FUNCTIONS {
+            for count in *least..=*most {
+                for argument in ["N'BDPdv'", "1", "NULL"] {
+                    let list = vec![argument; count].join(", ");
+                    // Those that are written without parentheses have no arguments.
+                    let call = if *most == 0 && name.ends_with("USER") { (*name).to_string() } else { format!("{name}({list})") };
+                    main.send(&format!("SELECT {call}"));
+                }
+            }
+        }
+        for view in [
+            "databases",
+            "master_files",
+            "database_files",
+            "database_recovery_status",
+            "dm_db_file_space_usage",
+            "dm_db_persisted_sku_features",
+            "dm_exec_sessions",
+            "dm_exec_connections",
+            "dm_exec_requests",
+            "dm_tran_locks",
+            "dm_tran_database_transactions",
+            "dm_tran_session_transactions",
+            "sysprocesses",
+            "configurations",
+            "dm_server_services",
+            "dm_os_host_info",
+            "dm_os_sys_info",
+            "server_principals",
+            "sql_logins",
+            "server_role_members",
+            "servers",
+            "backup_devices",
+            "extended_properties",
+            "database_principals",
+            "database_role_members",
+            "tables",
+            "objects",
+            "columns",
+            "schemas",
+            "partitions",
+            "dm_os_volume_stats(5, 1)",
+            "dm_db_log_stats(5)",
+            "dm_io_virtual_file_stats(NULL, NULL)",
+            "dm_os_file_exists(N'/')",
+        ] {
+            main.ok(&format!("SELECT * FROM sys.{view} AS v"));
+        }
+        for table in ["backupset", "backupmediafamily", "backupmediaset", "restorehistory"] {
+            main.ok(&format!("SELECT * FROM msdb.dbo.{table}"));
+        }
+    }
 }
