@@ -142,8 +142,17 @@ impl Servers {
     /// A program with a session in a database.
     pub fn connect(&self, machine: &str, host: &str, program: &str, database: &str) -> Plain {
         let port = self.port(machine);
-        Plain::connect(&Program { port, user: "sa", password: &self.password, name: program, machine: host, database })
-            .unwrap_or_else(|e| panic!("{machine}: {e}"))
+        Plain::connect(&Program {
+            host: "127.0.0.1",
+            port,
+            user: "sa",
+            password: &self.password,
+            name: program,
+            machine: host,
+            database,
+            encrypted: false,
+        })
+        .unwrap_or_else(|e| panic!("{machine}: {e}"))
     }
 
     /// Runs statements of a technician, one batch after the other; the rows of the last.

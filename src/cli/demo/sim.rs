@@ -134,7 +134,16 @@ impl Instances {
     fn connect(&self, side: Side, database: &str) -> Result<Plain> {
         let port = self.port(side);
         let machine = machine_of(side).name();
-        let program = Program { port, user: "sa", password: &self.password, name: "demo", machine, database };
+        let program = Program {
+            host: "127.0.0.1",
+            port,
+            user: "sa",
+            password: &self.password,
+            name: "demo",
+            machine,
+            database,
+            encrypted: false,
+        };
         Plain::connect(&program).map_err(|e| self.failed(side, &e))
     }
 

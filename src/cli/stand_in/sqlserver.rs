@@ -33,7 +33,16 @@ fn connect(arguments: &StandIn, name: &str) -> Result<Plain, Stop> {
     let port = port.and_then(|(_, port)| port.parse().ok());
     let port = port.ok_or_else(|| Stop::Broken(format!("--server does not name {instance}")))?;
     let password = arguments.password()?;
-    let program = Program { port, user: "sa", password: &password, name, machine: &machine, database: &database };
+    let program = Program {
+        host: "127.0.0.1",
+        port,
+        user: "sa",
+        password: &password,
+        name,
+        machine: &machine,
+        database: &database,
+        encrypted: false,
+    };
     Ok(Plain::connect(&program)?)
 }
 

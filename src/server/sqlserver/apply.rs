@@ -29,6 +29,10 @@ impl Instance {
         if state == DatabaseState::Open || state == DatabaseState::Unknown {
             return Err(self.no_standby(state));
         }
+        let whole = notes.standby.as_ref().is_some_and(|s| s.applying.is_none() && s.position.as_ref() == Some(&copy.to));
+        if whole && copy.kind != CopyKind::Full {
+            return Ok(());
+        }
         self.end_left_over()?;
         let file = self.bring(copy, content, watch)?;
         let header = self.fitting(copy, &file)?;

@@ -22,7 +22,9 @@ pub struct Plain {
 
 /// As whom, and where to.
 pub struct Program<'a> {
-    /// Port on this computer.
+    /// Its computer.
+    pub host: &'a str,
+    /// Its port.
     pub port: u16,
     /// SQL login.
     pub user: &'a str,
@@ -34,6 +36,8 @@ pub struct Program<'a> {
     pub machine: &'a str,
     /// Database that it opens.
     pub database: &'a str,
+    /// Encrypted, without looking at the certificate.
+    pub encrypted: bool,
 }
 
 type Outcome<T> = Result<T, Error>;
@@ -50,19 +54,20 @@ fn wait<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
 }
 
 impl Plain {
-    /// Connects, without encryption, to this computer.
+    /// Connects.
     pub fn connect(program: &Program<'_>) -> Outcome<Plain> {
         let mut config = Config::new();
-        config.host("127.0.0.1");
+        config.host(program.host);
         config.port(program.port);
         config.database(program.database);
         config.application_name(program.name);
         config.client_name(program.machine);
         config.authentication(AuthMethod::sql_server(program.user, program.password));
-        config.encryption(EncryptionLevel::NotSupported);
+        config.encryption(if program.encrypted { EncryptionLevel::Required } else { EncryptionLevel::NotSupported });
+        config.trust_cert();
         config.command_timeout(Some(WITHIN));
         wait(async {
-            let stream = TcpStream::connect(("127.0.0.1", program.port)).await?;
+            let stream = TcpStream::connect((program.host, program.port)).await?;
             stream.set_nodelay(true)?;
             Ok(Plain { client: tiberius::Client::connect(config, stream.compat_write()).await? })
         })
