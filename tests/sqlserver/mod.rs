@@ -2,4 +2,5 @@
 
 mod bad_days;
 mod conformance;
+mod connect;
 mod day;
