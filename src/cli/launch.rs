@@ -132,8 +132,10 @@ fn take_main_post(run: &Run) -> Result<bool> {
         if let Some(post) = store.main.take_post()? {
             break post;
         }
-        // Another launch may hold the post and still fail: only a living SvrPdv with its lock serves.
-        if store.main.server_lock_held()? && programs::alive(store, Program::Svrpdv)?.is_some() {
+        // Another launch may hold the post and still fail: only a living SvrPdv with its lock serves. Where its own session is what says
+        // that it serves, it lives; whoever started it may have died before noting its process.
+        let lives = store.main.served_by().is_none() || programs::alive(store, Program::Svrpdv)?.is_some();
+        if lives && store.main.server_lock_held()? {
             return Ok(false);
         }
         if Instant::now() > until {

@@ -20,6 +20,8 @@ use crate::world::{Command, Label, ProcessId, read_if_there};
 const SERVE_WITHIN: Duration = Duration::from_secs(15);
 /// How long a program whose start was cut short may take to show itself.
 const SHOWS_WITHIN: Duration = Duration::from_secs(3);
+/// How long a database server may take to notice that a program has ended.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Endings of what a step keeps for its undo.
 const STARTED: &str = "started";
 const STOPPED: &str = "stopped";
@@ -121,6 +123,11 @@ pub fn stop(cx: &Context, program: Program) -> Result<Value> {
         .cause(e)
         .retry(Retry::Temporary)
     })?;
+    // A database server notices a moment later that its program is gone. Where another serves there, the proof that follows names it.
+    let until = Instant::now() + GONE_WITHIN;
+    while own_side(store).is_some_and(|side| store.server(side).server_lock_held().unwrap_or(false)) && Instant::now() < until {
+        std::thread::sleep(LOOK_EVERY);
+    }
     Ok(json!({ "stopped": true, "pid": process.pid }))
 }
 

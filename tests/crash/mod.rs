@@ -12,7 +12,14 @@ use crate::scenarios::{SCENARIOS, Scenario, Stage, each};
 /// One scenario: first uninterrupted, then killed at every point.
 fn every_point(scenario: &'static Scenario) -> BTreeSet<String> {
     let stage = Stage::new(scenario);
-    for number in 1..=stage.points.len() {
+    kill(&stage, 1..=stage.points.len());
+    stage.points.iter().map(|point| point.label.clone()).collect()
+}
+
+/// Killed at these points of its run, taken up again, and compared.
+pub fn kill(stage: &Stage, numbers: impl IntoIterator<Item = usize>) {
+    let scenario = stage.scenario;
+    for number in numbers {
         stage.again();
         let number_text = number.to_string();
         let killed = stage.play(&[("RELEVO_TEST_CRASH", number_text.as_str())]);
@@ -33,7 +40,6 @@ fn every_point(scenario: &'static Scenario) -> BTreeSet<String> {
             stage.holder_serves(&got, &name);
         }
     }
-    stage.points.iter().map(|point| point.label.clone()).collect()
 }
 
 #[test]

@@ -322,6 +322,29 @@ impl Shop {
         }
     }
 
+    /// Kills the SQL Servers, where there are some.
+    pub fn stop_servers(&self) {
+        for machine in ["main", "caja"] {
+            self.servers.iter().for_each(|servers| servers.kill(machine));
+        }
+    }
+
+    /// Starts those whose machine is there.
+    pub fn start_servers(&self) {
+        for machine in ["main", "caja"].into_iter().filter(|machine| self.dir.join(machine).exists()) {
+            self.servers.iter().for_each(|servers| servers.run(machine));
+        }
+    }
+
+    /// A role change is announced on the backup.
+    pub fn intent(&self) -> bool {
+        let sql = "SELECT name FROM sys.extended_properties WHERE class=0 AND name=N'relevo_intent_BDPdv'";
+        match &self.servers {
+            Some(servers) => !servers.batch("caja", "master", &[sql]).is_empty(),
+            None => self.path("caja", "instance/relevo.intent").exists(),
+        }
+    }
+
     /// The simulated SQL Servers.
     pub fn sql(&self) -> &Servers {
         self.servers.as_ref().expect("a shop on SQL Server")

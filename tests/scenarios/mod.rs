@@ -62,8 +62,14 @@ const MACHINES: [&str; 5] = ["main", "main.off", "caja", "till2", "otra"];
 impl Stage {
     /// Prepares the shop and plays the verb undisturbed.
     pub fn new(scenario: &'static Scenario) -> Stage {
-        let shop = Shop::new();
+        Stage::of(Shop::new(), scenario)
+    }
+
+    /// The same in this shop.
+    pub fn of(shop: Shop, scenario: &'static Scenario) -> Stage {
         (scenario.prepare)(&shop);
+        // What a running server has in memory belongs to the moment before the verb too: it is read from the files again.
+        shop.stop_servers();
         let template = tempfile::tempdir().unwrap();
         for machine in MACHINES {
             if shop.dir.join(machine).exists() {
@@ -72,6 +78,7 @@ impl Stage {
         }
         let empty = Value::Null;
         let mut stage = Stage { scenario, shop, before: empty.clone(), wanted: empty, points: Vec::new(), template };
+        stage.shop.start_servers();
         (scenario.start)(&stage.shop);
         stage.before = outcome(&stage.shop);
         let first = stage.play(&[]);
@@ -88,10 +95,12 @@ impl Stage {
         self.begin();
     }
 
-    /// Files only: nothing is alive afterwards.
+    /// No program is alive afterwards, only the SQL Servers of a shop that has some.
     pub fn rewind(&self) {
         stop_all(&self.shop);
+        self.shop.stop_servers();
         reset(&self.shop, self.template.path());
+        self.shop.start_servers();
     }
 
     /// Starts what must be alive before the verb.
@@ -200,19 +209,31 @@ pub fn each<T: Send>(scenarios: &[&'static Scenario], play: impl Fn(&'static Sce
 pub fn outcome(shop: &Shop) -> Value {
     let caja = shop.status("caja");
     let tickets = |machine: &str| -> Value {
-        let path = shop.database(machine);
         let open = caja[if machine == "main" { "main" } else { "backup" }]["state"] == "open";
-        if open { serde_json::json!(shop.tickets(&path)) } else { Value::Null }
+        if open { serde_json::json!(shop.sold(machine)) } else { Value::Null }
     };
     let orphans = shop.json("caja", &["orphans"]).expect(0).json();
     let mut folios: Vec<i64> = orphans["orphans"].as_array().unwrap().iter().map(|o| o["folio"].as_i64().unwrap()).collect();
     folios.sort();
-    let intent = shop.path("caja", "instance/relevo.intent").exists();
+    let intent = shop.intent();
     serde_json::json!({
         "holder": caja["holder"], "epoch": caja["epoch"], "serving": caja["serving"], "main": caja["main"]["state"], "backup": caja["backup"]["state"],
         "tickets_main": tickets("main"), "tickets_backup": tickets("caja"), "orphans": folios, "intent": intent, "open": caja["runs_open"],
-        "leftovers": leftovers(&shop.dir),
+        "leftovers": leftovers(&shop.dir), "databases": databases(shop),
     })
+}
+
+/// Databases of both SQL Servers and their states; an open one takes everybody in.
+fn databases(shop: &Shop) -> Vec<String> {
+    let Some(servers) = &shop.servers else { return Vec::new() };
+    let mut found = Vec::new();
+    for machine in ["main", "caja"].into_iter().filter(|machine| servers.is_running(machine)) {
+        for (name, state, access) in servers.databases(machine) {
+            assert!(state != "ONLINE" || access == "MULTI_USER", "{name} of {machine} is {access}");
+            found.push(format!("{machine}: {name} {state}"));
+        }
+    }
+    found
 }
 
 /// Files that only an interrupted effect leaves behind; what a later one may clean up is not counted.
@@ -225,7 +246,7 @@ pub fn leftovers(dir: &Path) -> Vec<String> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".incoming") || name.ends_with(".new") {
+            } else if [".incoming", ".new", ".part"].iter().any(|end| name.ends_with(end)) {
                 found.push(name);
             }
         }

@@ -3,4 +3,5 @@
 mod bad_days;
 mod conformance;
 mod connect;
+mod crash;
 mod day;
