@@ -1,6 +1,7 @@
 //! What the demo proves: sets of tickets and who sold them. Pure; the facts come from evidence.rs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,10 @@ pub struct Evidence {
     pub main_opens: bool,
     /// Ordinary SQLite opens the standby, which it must not.
     pub backup_opens: bool,
+    /// Files of main's and the backup's database.
+    pub files: [PathBuf; 2],
+    /// What starts the database servers again by hand, after the program's name; none where they are files.
+    pub servers: Vec<String>,
 }
 
 /// One check of the report.
@@ -221,6 +226,7 @@ mod tests {
             told: told.into(),
             main_opens: true,
             backup_opens: false,
+            ..Evidence::default()
         }
     }
 

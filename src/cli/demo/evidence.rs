@@ -31,12 +31,12 @@ pub fn gather(layout: &Layout, played: &Played, held: Option<Held>) -> Result<Ev
             Sale { folio, till, epoch, server }
         })
         .collect();
-    let Held { database, holders, kept, main_opens, backup_opens } = match held {
+    let Held { database, holders, kept, main_opens, backup_opens, files, servers } = match held {
         Some(held) => held,
         None => held_in_files(layout)?,
     };
     let told = played.statuses.iter().map(|(machine, status)| told(*machine, status)).collect();
-    Ok(Evidence { acknowledged, database, orphans, holders, kept, told, main_opens, backup_opens })
+    Ok(Evidence { acknowledged, database, orphans, holders, kept, told, main_opens, backup_opens, files, servers })
 }
 
 /// What the databases of the embedded engine hold.
@@ -52,6 +52,8 @@ fn held_in_files(layout: &Layout) -> Result<Held> {
         kept: kept(layout)?,
         main_opens: integrity(&main).is_ok_and(|said| said == "ok"),
         backup_opens: integrity(&layout.database(Side::Backup)).is_ok(),
+        files: [main, layout.database(Side::Backup)],
+        servers: Vec::new(),
     })
 }
 

@@ -10,7 +10,6 @@ use super::store::{Layout, Machine};
 use super::timeline::{Timeline, seconds};
 use crate::cli::session::Session;
 use crate::error::{Exit, Failure, Result};
-use crate::model::Side;
 use crate::text;
 use crate::text::Lang;
 
@@ -95,7 +94,7 @@ impl Report {
             "dir": self.layout.dir,
             "kept": kept,
             "stores": stores,
-            "databases": { "main": self.layout.database(Side::Main), "backup": self.layout.database(Side::Backup) },
+            "databases": { "main": self.evidence.files[0], "backup": self.evidence.files[1] },
             "acknowledged": self.acknowledged(),
             "orphans": self.orphans(),
             "tickets": self.evidence.acknowledged.len(),
@@ -164,18 +163,23 @@ impl Report {
         let (dir, exe) = (self.layout.dir.display(), self.exe.display());
         let call =
             |machine: Machine, verb: &str| format!("  \"{exe}\" --store \"{}\" {verb}", self.layout.store(machine).display());
-        vec![
+        let mut lines = vec![
             text!(
                 "Todo quedó en {dir}, detenido. Para seguir a mano (las cajas se cierran con Ctrl-C):",
                 "Everything is in {dir}, at rest. To go on by hand (Ctrl-C closes a till):"
             )
             .get(lang)
             .to_owned(),
+        ];
+        // They run until they are ended, each in a window of its own.
+        lines.extend(self.evidence.servers.iter().map(|words| format!("  \"{exe}\" {words} &")));
+        lines.extend([
             call(Machine::Main, "launch --program svrpdv"),
             call(Machine::Till2, "launch --program pospdv"),
             call(Machine::Main, "mirror"),
             call(Machine::Caja, "status"),
             call(Machine::Caja, "promote"),
-        ]
+        ]);
+        lines
     }
 }

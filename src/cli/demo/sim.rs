@@ -1,7 +1,7 @@
 //! The two simulated SQL Servers of a demo, as processes: started, killed with their machine, and asked at the end what they hold.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,10 @@ pub struct Held {
     pub main_opens: bool,
     /// The backup's can.
     pub backup_opens: bool,
+    /// Files of both databases.
+    pub files: [PathBuf; 2],
+    /// What starts the servers again by hand, after the program's name.
+    pub servers: Vec<String>,
 }
 
 /// The machine on which a server stands.
@@ -208,7 +212,22 @@ impl Instances {
             kept: self.kept()?,
             main_opens: true,
             backup_opens: self.connect(Side::Backup, DATABASE).is_ok(),
+            files: [self.file(Side::Main)?, self.file(Side::Backup)?],
+            servers: [Side::Main, Side::Backup].map(|side| self.by_hand(side)).to_vec(),
         })
+    }
+
+    fn file(&self, side: Side) -> Result<PathBuf> {
+        let asked = format!("SELECT physical_name FROM sys.master_files WHERE database_id=DB_ID(N'{DATABASE}') AND file_id=1");
+        let rows = self.connect(side, "master")?.batch(&asked).map_err(|e| self.failed(side, &e))?;
+        Ok(rows.first().and_then(|row| row.first()?.as_str()).map(PathBuf::from).unwrap_or_default())
+    }
+
+    fn by_hand(&self, side: Side) -> String {
+        let (machine, port) = (machine_of(side).name(), self.port(side));
+        let (dir, password) = (self.layout.instance(side), self.layout.password());
+        let (dir, password) = (dir.display(), password.display());
+        format!("stand-in sqlserver --machine {machine} --port {port} --dir \"{dir}\" --password-file \"{password}\"")
     }
 
     /// The old main database, which is closed; opened for a moment it has to be sound.
