@@ -165,10 +165,17 @@ impl Evidence {
             Check {
                 name: "databases",
                 ok: self.main_opens && !self.backup_opens,
-                text: text!(
-                    "cualquier SQLite abre la base del principal: {main_es}; la del respaldo, que espera copias: {backup_es}",
-                    "stock SQLite opens main's database: {main_en}; the standby, as it must not: {backup_en}"
-                ),
+                text: if self.servers.is_empty() {
+                    text!(
+                        "cualquier SQLite abre la base del principal: {main_es}; la del respaldo, que espera copias: {backup_es}",
+                        "stock SQLite opens main's database: {main_en}; the standby, as it must not: {backup_en}"
+                    )
+                } else {
+                    text!(
+                        "un programa puede entrar a la base del principal: {main_es}; a la del respaldo, que espera copias: {backup_es}",
+                        "a program can open main's database: {main_en}; the standby, as it must not: {backup_en}"
+                    )
+                },
             },
         ]
     }
