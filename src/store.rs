@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::config::{Config, Engine};
 use crate::error::{Exit, Failure, Result};
 use crate::journal::Journal;
-use crate::model::{EpochRecord, Side, kept};
+use crate::model::{EpochRecord, Finding, Side, kept};
 use crate::operator::Operator;
 use crate::secrets::Secrets;
 use crate::server::DatabaseServer;
@@ -15,6 +15,7 @@ use crate::server::port::Post;
 use crate::server::sqlserver::address::Address;
 use crate::server::sqlserver::connection::Access;
 use crate::server::sqlserver::instance::{Instance, Parts};
+use crate::server::sqlserver::preflight;
 use crate::server::sqlserver::statements::{DatabaseName, ServerPath};
 use crate::targets::copies::Copies;
 use crate::text;
@@ -73,6 +74,15 @@ impl Store {
             Side::Main => self.main.as_ref(),
             Side::Backup => self.backup.as_ref(),
         }
+    }
+
+    /// What the two servers lack for the work of relevo, the worst first. Nothing of one that is away: that is said elsewhere.
+    pub fn findings(&self) -> Vec<Finding> {
+        let [main, backup] = [&self.main, &self.backup].map(|server| server.survey().ok().flatten());
+        let minutes = self.config.mirror.interval.as_secs().div_ceil(60);
+        let mut found = preflight::findings(main.as_ref(), backup.as_ref(), minutes);
+        found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        found
     }
 
     /// The journal, opened when it is first needed.

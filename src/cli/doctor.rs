@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::session::Session;
 use crate::error::{Failure, Result};
 use crate::facts;
-use crate::model::{DatabaseState, Program, Role};
+use crate::model::{self, DatabaseState, Program, Role, Side};
 use crate::script::{diagnostic, lint};
 use crate::signal::SVRBAK;
 use crate::steps::{own_side, programs};
@@ -33,52 +33,75 @@ enum Severity {
 struct Finding {
     code: &'static str,
     severity: Severity,
+    /// Of which server, where it is of one.
+    side: Option<Side>,
     text: Text,
+    remedy: Option<Text>,
 }
 
 /// Checks.
 pub fn main(session: &Session) -> u8 {
-    session.output.finish("doctor", None, check(session))
+    let (outcome, rows) = match check(session) {
+        Ok(found) => (verdict(session, &found), rows(session, &found)),
+        Err(failure) => (Err(failure), Value::Null),
+    };
+    session.output.finish_beside("doctor", None, outcome.map(|()| Value::Null), rows)
 }
 
-fn check(session: &Session) -> Result<Value> {
+fn check(session: &Session) -> Result<Vec<Finding>> {
     let store = session.store()?;
     let mut found = Vec::new();
     folders(&store, &mut found);
     signals(&store, &mut found);
     servers(&store, &mut found)?;
+    preflight(&store, &mut found);
     targets(&store, &mut found);
     scripts(session, &store, &mut found);
     licence(&store, &mut found);
     commands(&store, &mut found);
+    Ok(found)
+}
+
+/// What `--json` gives, also where something is wrong.
+fn rows(session: &Session, found: &[Finding]) -> Value {
     let lang = session.output.lang;
-    for finding in &found {
-        let mark = match finding.severity {
-            Severity::Ok => "✓",
-            Severity::Warning => "!",
-            Severity::Wrong => "✗",
-        };
-        session.output.line(format!("{mark} {}", finding.text.get(lang)));
-    }
     let name = |severity| match severity {
         Severity::Ok => "ok",
         Severity::Warning => "warning",
         Severity::Wrong => "error",
     };
-    let rows: Vec<Value> =
-        found.iter().map(|f| json!({ "code": f.code, "severity": name(f.severity), "message": f.text.get(lang) })).collect();
-    let wrong = found.iter().filter(|f| f.severity == Severity::Wrong).count();
-    if wrong > 0 {
-        let first = found.iter().find(|f| f.severity == Severity::Wrong).map(|f| f.text.get(lang).to_owned()).unwrap_or_default();
-        return Err(
-            Failure::failed("doctor_found", text!("{wrong} cosas por corregir", "{wrong} things to put right")).cause(first)
-        );
+    let row = |f: &Finding| {
+        json!({
+            "code": f.code, "severity": name(f.severity), "server": f.side, "message": f.text.get(lang),
+            "remedy": f.remedy.as_ref().map(|remedy| remedy.get(lang)),
+        })
+    };
+    json!({ "findings": found.iter().map(row).collect::<Vec<_>>() })
+}
+
+/// Shows everything; fails where something is wrong.
+fn verdict(session: &Session, found: &[Finding]) -> Result<()> {
+    let lang = session.output.lang;
+    for finding in found {
+        let mark = match finding.severity {
+            Severity::Ok => "✓",
+            Severity::Warning => "!",
+            Severity::Wrong => "✗",
+        };
+        let side = finding.side.map(|side| format!("{}: ", side.text().get(lang))).unwrap_or_default();
+        session.output.line(format!("{mark} {side}{}", finding.text.get(lang)));
+        if let Some(remedy) = &finding.remedy {
+            session.output.line(format!("    → {}", remedy.get(lang)));
+        }
     }
-    Ok(json!({ "findings": rows }))
+    let wrong = found.iter().filter(|f| f.severity == Severity::Wrong).count();
+    let Some(first) = found.iter().find(|f| f.severity == Severity::Wrong) else { return Ok(()) };
+    Err(Failure::failed("doctor_found", text!("{wrong} cosas por corregir", "{wrong} things to put right"))
+        .cause(first.text.get(lang)))
 }
 
 fn say(found: &mut Vec<Finding>, code: &'static str, severity: Severity, text: Text) {
-    found.push(Finding { code, severity, text });
+    found.push(Finding { code, severity, side: None, text, remedy: None });
 }
 
 fn folders(store: &Store, found: &mut Vec<Finding>) {
@@ -186,6 +209,19 @@ fn servers(store: &Store, found: &mut Vec<Finding>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the servers themselves lack, where their kind can lack something.
+fn preflight(store: &Store, found: &mut Vec<Finding>) {
+    for finding in store.findings() {
+        let severity = match finding.severity {
+            model::Severity::Info => Severity::Ok,
+            model::Severity::Warning => Severity::Warning,
+            model::Severity::Error => Severity::Wrong,
+        };
+        let model::Finding { code, side, message, remedy, .. } = finding;
+        found.push(Finding { code, severity, side: Some(side), text: message, remedy: Some(remedy) });
+    }
 }
 
 fn targets(store: &Store, found: &mut Vec<Finding>) {

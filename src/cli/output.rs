@@ -48,6 +48,11 @@ impl Output {
 
     /// The end of a verb: its object with `--json`, else the failure on standard error. Returns the exit code.
     pub fn finish(&self, verb: &str, run: Option<String>, outcome: Result<Value, Failure>) -> u8 {
+        self.finish_beside(verb, run, outcome, Value::Null)
+    }
+
+    /// The same, with keys that a program also gets when the verb failed.
+    pub fn finish_beside(&self, verb: &str, run: Option<String>, outcome: Result<Value, Failure>, beside: Value) -> u8 {
         let (exit, mut object) = match &outcome {
             Ok(_) => (Exit::Ok, json!({ "ok": true, "verb": verb, "run": run, "code": 0 })),
             Err(failure) => {
@@ -59,9 +64,11 @@ impl Output {
             }
         };
         if self.json {
-            if let (Value::Object(object), Ok(Value::Object(result))) = (&mut object, outcome) {
-                for (key, value) in result {
-                    object.entry(key).or_insert(value);
+            for result in [outcome.as_ref().ok().cloned().unwrap_or_default(), beside] {
+                if let (Value::Object(object), Value::Object(result)) = (&mut object, result) {
+                    for (key, value) in result {
+                        object.entry(key).or_insert(value);
+                    }
                 }
             }
             self.object(&object);

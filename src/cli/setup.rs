@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::session::Session;
 use crate::error::{Failure, Result};
-use crate::model::Role;
+use crate::model::{Role, Severity};
 use crate::operator;
 use crate::store::Store;
 use crate::text;
@@ -48,7 +48,9 @@ pub fn main(session: &Session, arguments: &Setup) -> u8 {
                 }),
                 _ => json!({}),
             };
-            if arguments.plan {
+            if let Err(failure) = unfit(&store) {
+                (None, Err(failure))
+            } else if arguments.plan {
                 (None, session.plan(&store, "setup", "setup", args))
             } else {
                 match pin(session, &store, arguments) {
@@ -67,6 +69,18 @@ pub fn main(session: &Session, arguments: &Setup) -> u8 {
             .say(&text!("Configuración lista. Compruébela con: relevo doctor", "Setup done. Check it with: relevo doctor"));
     }
     session.output.finish("setup", id.map(|id| id.to_string()), outcome.map(named))
+}
+
+/// Refuses where the servers lack what relevo cannot do without: the worst comes first, all others are its causes.
+fn unfit(store: &Store) -> Result<()> {
+    if store.config.machine.role == Role::Till {
+        return Ok(());
+    }
+    let mut errors = store.findings().into_iter().filter(|found| found.severity == Severity::Error);
+    let Some(first) = errors.next() else { return Ok(()) };
+    let side = first.side.text();
+    let failure = Failure::refused(first.code, text!("@: @", "@: @").fill(&side).fill(&first.message)).hint(first.remedy);
+    Err(errors.fold(failure, |failure, found| failure.cause(format!("{}: {}: {}", found.code, found.side, found.message.en))))
 }
 
 /// The result of a script is any value; `--json` wants keys.

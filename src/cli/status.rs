@@ -7,7 +7,8 @@ use super::session::Session;
 use crate::error::Result;
 use crate::facts;
 use crate::journal::recover::OpenState;
-use crate::model::{DatabaseState, Role, Side};
+use crate::model::{DatabaseState, Finding, Role, Severity, Side};
+use crate::store::Store;
 use crate::text;
 use crate::text::{Lang, Text};
 
@@ -39,7 +40,17 @@ fn look(session: &Session) -> Result<(Value, Vec<Text>)> {
         troubles.extend(failure.hint);
     }
     troubles.extend(beside);
+    if !session.output.json {
+        troubles.extend(errors(&store));
+    }
     Ok((facts, troubles))
+}
+
+/// What keeps the servers from doing their work; the rest is `doctor`'s.
+fn errors(store: &Store) -> Vec<Text> {
+    let line =
+        |found: Finding| text!("✗ @: @ (relevo doctor)", "✗ @: @ (relevo doctor)").fill(&found.side.text()).fill(&found.message);
+    store.findings().into_iter().filter(|found| found.severity == Severity::Error).map(line).collect()
 }
 
 /// The person's word for a code of the facts.

@@ -8,13 +8,15 @@ use uuid::Uuid;
 use crate::text;
 use crate::text::Text;
 
+mod finding;
 pub mod kept;
 mod lsn;
 mod manifest;
 mod observed;
+pub use finding::{Finding, Severity};
 pub use lsn::{Lsn, NoLsn};
 pub use manifest::{ENGINES, Listed, Manifest, Sized, copy_name};
-pub use observed::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session};
+pub use observed::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session, Versions};
 
 /// What this machine is in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]

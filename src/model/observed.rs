@@ -38,6 +38,15 @@ impl Look {
     }
 }
 
+/// Versions that decide whether a database could come back from where it is taken to. `None`: unknown, or it does not matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Major version of the server.
+    pub own: Option<u32>,
+    /// Major version of the server that made the copies in its standby.
+    pub of_copies: Option<u32>,
+}
+
 /// What a server can make next, given the newest copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {

@@ -10,3 +10,4 @@ pub mod retention;
 pub mod route;
 pub mod saga;
 pub mod step;
+pub mod version;

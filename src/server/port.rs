@@ -4,9 +4,10 @@
 use std::io::Read;
 
 use crate::error::Result;
-pub use crate::model::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session};
+pub use crate::model::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session, Versions};
 use crate::model::{CopyKind, DatabaseId, EpochRecord, Hash, Intent, Position, Side, Ticket};
 use crate::progress::Watch;
+pub use crate::server::sqlserver::preflight::Survey;
 use crate::world::Lock;
 
 /// What a scan tells its sink: first the change, then the raw artefact in pieces.
@@ -30,6 +31,12 @@ pub trait DatabaseServer: Send + Sync {
 
     /// Observes it.
     fn look(&self) -> Result<Look>;
+
+    /// Its version, and that of what its standby holds. Never fails because the server is away.
+    fn versions(&self) -> Result<Versions>;
+
+    /// What a check of it is made from; `None` where the kind of server can lack nothing. Fails where it is away.
+    fn survey(&self) -> Result<Option<Survey>>;
 
     /// Gives an open database its identity and relevo's tables, once; returns the identity.
     fn identify(&self, store: &str) -> Result<DatabaseId>;

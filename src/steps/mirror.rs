@@ -12,6 +12,7 @@ use crate::plan::launch::{database_behind, superseded};
 use crate::plan::mirror::{MirrorFacts, MirrorPlan, mirror as decide};
 use crate::plan::retention;
 use crate::plan::saga::refuse_open_intent;
+use crate::plan::version::refuse_newer_backup;
 use crate::progress::Watch;
 use crate::server::DatabaseServer;
 use crate::server::port::Part;
@@ -87,6 +88,7 @@ pub fn preview(store: &Store, full: bool, target: Option<&str>) -> Result<Vec<Te
 
 fn may(store: &Store) -> Result<()> {
     refuse_open_intent(&store.backup.look()?, None)?;
+    refuse_newer_backup(store.main.versions()?, store.backup.versions()?)?;
     if !facts::authorised(store)?.mirror {
         return Err(Failure::refused(
             "mirror_not_authorised",

@@ -14,6 +14,7 @@ use crate::facts;
 use crate::model::{DatabaseState, FolioRule, Look, Role, Side, Ticket};
 use crate::plan::promote::{PromoteFacts, TillsKnow, promote as decide};
 use crate::plan::saga::Saga;
+use crate::plan::version::refuse_newer_backup;
 use crate::steps::run::Run;
 use crate::steps::{locks, role, standby};
 use crate::store::Store;
@@ -52,6 +53,9 @@ fn plan(run: &Run, accept_loss: Option<String>) -> Result<Saga> {
     // Nobody waits for three probes to hear that there is nothing to promote.
     let pointless = store.config.machine.role != Role::Backup || backup.record.as_ref().is_some_and(|r| r.holder == Side::Backup);
     let (main, main_failed) = if pointless { (store.main.look()?, false) } else { probe(store, run)? };
+    if !pointless {
+        refuse_newer_backup(store.main.versions()?, store.backup.versions()?)?;
+    }
     let (reach, gaps) = standby::reach(store, &backup, &run.watch)?;
     let doubt = facts::licence_doubt(store)?;
     let too_old = reach.as_ref().is_none_or(|r| r.age_s.is_none_or(|age| age > store.config.max_age().as_secs()));

@@ -30,7 +30,7 @@ use crate::model::{
     Next, Position, Scanned, Session, Side, Ticket,
 };
 use crate::progress::Watch;
-use crate::server::port::{DatabaseServer, Part, Post};
+use crate::server::port::{DatabaseServer, Part, Post, Survey, Versions};
 use crate::text;
 use crate::world::{self, Lock, World};
 
@@ -222,6 +222,14 @@ impl DatabaseServer for Embedded {
         let intent = if self.side == Side::Backup { record::read_intent(&self.dir)? } else { None };
         let serving = self.is_locked("server.lock") || self.is_locked("server.gate");
         Ok(Look { instance, reachable: true, state, serving, record, intent, position, applying: standby.applying, trouble })
+    }
+
+    fn versions(&self) -> Result<Versions> {
+        Ok(Versions::default())
+    }
+
+    fn survey(&self) -> Result<Option<Survey>> {
+        Ok(None)
     }
 
     fn identify(&self, store: &str) -> Result<DatabaseId> {

@@ -45,7 +45,12 @@ impl Instance {
             let moves = self.moves(&file, &self.database, seen.is_some())?;
             self.note(
                 Note::Standby,
-                Some(&Standby { position: None, applying: Some(copy.name.clone()), family: Some(header.family) }),
+                Some(&Standby {
+                    position: None,
+                    applying: Some(copy.name.clone()),
+                    family: Some(header.family),
+                    made_by: Some(header.major),
+                }),
             )?;
             self.forget(Note::Closed)?;
             self.labelled(Label::StandbyPlace, || {
@@ -83,7 +88,12 @@ impl Instance {
         }
         self.note(
             Note::Standby,
-            Some(&Standby { position: Some(copy.to.clone()), applying: None, family: Some(header.family) }),
+            Some(&Standby {
+                position: Some(copy.to.clone()),
+                applying: None,
+                family: Some(header.family),
+                made_by: Some(header.major),
+            }),
         )?;
         self.remove(&file)
     }
@@ -354,7 +364,10 @@ impl Instance {
 
     /// Makes a standby of what [`Instance::detached`] found.
     pub fn follow_again(&self, position: &Position) -> Result<()> {
-        self.note(Note::Standby, Some(&Standby { position: Some(position.clone()), applying: None, family: None }))?;
+        self.note(
+            Note::Standby,
+            Some(&Standby { position: Some(position.clone()), applying: None, family: None, made_by: None }),
+        )?;
         self.forget(Note::Closed)
     }
 

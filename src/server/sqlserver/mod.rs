@@ -24,6 +24,7 @@ pub mod spent;
 mod simulated;
 pub mod statements;
 mod store;
+mod survey;
 mod values;
 
 use std::io::Read;
@@ -35,10 +36,10 @@ use self::instance::Instance;
 use crate::error::Result;
 use crate::model::{
     CopyKind, CopyToApply, DatabaseId, DatabaseState, ENGINES, EpochRecord, Fencing, FolioRule, Hash, Intent, LogState, Look,
-    Next, Position, Scanned, Session, Side, Ticket,
+    Next, Position, Scanned, Session, Side, Ticket, Versions,
 };
 use crate::progress::Watch;
-use crate::server::port::{DatabaseServer, Part, Post};
+use crate::server::port::{DatabaseServer, Part, Post, Survey};
 use crate::world::Lock;
 
 impl DatabaseServer for Instance {
@@ -56,6 +57,14 @@ impl DatabaseServer for Instance {
 
     fn look(&self) -> Result<Look> {
         Instance::look(self)
+    }
+
+    fn versions(&self) -> Result<Versions> {
+        Instance::versions(self)
+    }
+
+    fn survey(&self) -> Result<Option<Survey>> {
+        Instance::survey(self).map(Some)
     }
 
     fn identify(&self, store: &str) -> Result<DatabaseId> {

@@ -63,6 +63,9 @@ pub struct Standby {
     /// The family of what it was seeded with: the server does not say it of a closed database.
     #[serde(default)]
     pub family: Option<uuid::Uuid>,
+    /// Major version of the server that made the newest copy.
+    #[serde(default)]
+    pub made_by: Option<u32>,
 }
 
 /// How a database was closed.

@@ -6,6 +6,19 @@ use crate::server::sqlserver::decide::State;
 use crate::server::sqlserver::rows::Row;
 use crate::server::sqlserver::statements::HexBytes;
 
+/// All that was read of one instance.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The server.
+    pub server: Server,
+    /// Name of the store's database.
+    pub name: String,
+    /// The store's database, where there is one.
+    pub database: Option<Database>,
+    /// Of main those with a user in the database, of the backup all SQL logins.
+    pub logins: Vec<Login>,
+}
+
 /// The instance (`statements::instance`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
@@ -169,7 +182,7 @@ impl Server {
     }
 }
 
-/// Main's database.
+/// The store's database.
 #[derive(Clone, Debug)]
 pub struct Database {
     /// Its state.

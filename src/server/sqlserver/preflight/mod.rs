@@ -10,38 +10,25 @@ mod pair;
 mod tests;
 
 use crate::model::Side;
+pub use crate::model::{Finding, Severity};
 use crate::text::Text;
 
 pub use database::of_database;
-pub use facts::{Database, Folder, Instance, Login, Rights, Server, Volume};
+pub use facts::{Database, Folder, Instance, Login, Rights, Server, Survey, Volume};
 pub use instance::of_server;
 pub use logins::of_logins;
 pub use pair::of_pair;
 
-/// How bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// It works, with less than it should give.
-    Warning,
-    /// It does not work, or would do harm.
-    Error,
-}
-
-/// One thing that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Stable code in snake_case.
-    pub code: &'static str,
-    /// How bad.
-    pub severity: Severity,
-    /// At which server.
-    pub side: Side,
-    /// What is so.
-    pub message: Text,
-    /// What to do.
-    pub remedy: Text,
+/// Everything that can be found from what is known of the two. One that is away is not judged. `interval_minutes`: how often the mirror runs.
+pub fn findings(main: Option<&Survey>, backup: Option<&Survey>, interval_minutes: u64) -> Vec<Finding> {
+    let mut found: Vec<Finding> = [main, backup].into_iter().flatten().flat_map(|survey| of_server(&survey.server)).collect();
+    let database = main.and_then(|main| main.database.as_ref());
+    found.extend(database.into_iter().flat_map(|database| of_database(database, interval_minutes)));
+    if let (Some(main), Some(backup)) = (main, backup) {
+        found.extend(of_pair(&main.server, &backup.server, database, backup.database.is_some()));
+        found.extend(of_logins(&main.logins, &backup.logins, &backup.server, &main.name));
+    }
+    found
 }
 
 /// What findings are collected in.

@@ -3,6 +3,8 @@
 
 mod chains;
 mod changes;
+mod lacks;
+mod pair;
 mod rows;
 
 use std::path::Path;

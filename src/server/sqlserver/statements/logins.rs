@@ -6,20 +6,28 @@ use super::{Column, DatabaseName, HexBytes, Kind, LoginName, Statement};
 /// The SQL logins of the server except `sa` and the server's own: `name`, `sid`, `password_hash`, `disabled`, `policy`, `expiration`,
 /// `default_database`, `sysadmin`. Needs CONTROL SERVER: without it hashes are NULL. Its rows are secret.
 pub fn logins() -> Statement {
-    const COLUMNS: [Column; 8] = [
-        Column::new("name", Kind::Words, "l.name"),
-        Column::new("sid", Kind::Hex, "l.sid"),
-        Column::new("password_hash", Kind::Hex, "l.password_hash"),
-        Column::new("disabled", Kind::Int, "l.is_disabled"),
-        Column::new("policy", Kind::Int, "l.is_policy_checked"),
-        Column::new("expiration", Kind::Int, "l.is_expiration_checked"),
-        Column::new("default_database", Kind::Words, "l.default_database_name"),
-        Column::new("sysadmin", Kind::Int, "IS_SRVROLEMEMBER('sysadmin', l.name)"),
-    ];
-    // Principal 1 is sa under whatever name; ##…## belong to the server.
-    let rest = "FROM sys.sql_logins l WHERE l.principal_id>1 AND LEFT(l.name, 2)<>N'##' ORDER BY l.name";
-    Statement::select("logins", "", &COLUMNS, rest)
+    Statement::select("logins", "", &COLUMNS, &format!("FROM sys.sql_logins l {OURS}"))
 }
+
+/// Those of [`logins`] that have a user in the open database: whoever works with the store enters by one of them.
+pub fn store_logins(database: &DatabaseName) -> Statement {
+    let rest = format!("FROM sys.sql_logins l JOIN {}.sys.database_principals p ON p.sid=l.sid {OURS}", database.identifier());
+    Statement::select("store_logins", "", &COLUMNS, &rest)
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::new("name", Kind::Words, "l.name"),
+    Column::new("sid", Kind::Hex, "l.sid"),
+    Column::new("password_hash", Kind::Hex, "l.password_hash"),
+    Column::new("disabled", Kind::Int, "l.is_disabled"),
+    Column::new("policy", Kind::Int, "l.is_policy_checked"),
+    Column::new("expiration", Kind::Int, "l.is_expiration_checked"),
+    Column::new("default_database", Kind::Words, "l.default_database_name"),
+    Column::new("sysadmin", Kind::Int, "IS_SRVROLEMEMBER('sysadmin', l.name)"),
+];
+
+/// Principal 1 is sa under whatever name; ##…## belong to the server.
+const OURS: &str = "WHERE l.principal_id>1 AND LEFT(l.name, 2)<>N'##' ORDER BY l.name";
 
 /// The login that owns everything, under its name of today (sa may be renamed): `name`.
 pub fn owner_login() -> Statement {

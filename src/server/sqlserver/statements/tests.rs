@@ -92,6 +92,7 @@ fn of_database(all: &mut Vec<Statement>, database: &DatabaseName) {
         drop_scratch(&ScratchName::of(database).unwrap()),
         free_space(Some(database)),
         orphaned_users(database),
+        store_logins(database),
         join_user(database, &login),
         sessions(Scope::Database(database)),
         in_use(database),
