@@ -16,7 +16,7 @@ mod observed;
 pub use finding::{Finding, Severity};
 pub use lsn::{Lsn, NoLsn};
 pub use manifest::{ENGINES, Listed, Manifest, Sized, copy_name};
-pub use observed::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session, Versions};
+pub use observed::{Change, CopyToApply, Fencing, FolioRule, LogState, LoginsTaken, Look, Next, Scanned, Session, Versions};
 
 /// What this machine is in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]

@@ -88,6 +88,17 @@ pub struct LogState {
     pub log_from: Option<Lsn>,
 }
 
+/// What came of giving one server the logins of the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginsTaken {
+    /// Names of those that were created.
+    pub created: Vec<String>,
+    /// Names of those that have a new password.
+    pub changed: Vec<String>,
+    /// Which could not be given, and why.
+    pub notes: Vec<Text>,
+}
+
 /// Somebody who has the store open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {

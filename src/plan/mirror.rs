@@ -101,7 +101,7 @@ pub struct MirrorFacts<'a> {
     /// Its epoch.
     pub epoch: Epoch,
     /// What can the server make that goes on from the newest copy?
-    pub next: &'a dyn Fn(&Position) -> Next,
+    pub next: &'a dyn Fn(&Position, CopyKind) -> Next,
     /// The highest number that a copy of this epoch is known to have had elsewhere.
     pub used: u64,
     /// Increments after which a new chain begins.
@@ -144,7 +144,7 @@ pub fn mirror(facts: &MirrorFacts) -> MirrorPlan {
     }
     let base = last.manifest.to.clone();
     let first = found.apply.first().and_then(|name| of_epoch.iter().find(|c| c.manifest.name == *name));
-    match ((facts.next)(&base), first) {
+    match ((facts.next)(&base, last.manifest.kind), first) {
         (Next::Increment, _) => MirrorPlan::Increment { kind: CopyKind::Increment, base, sequence, previous: last.hash },
         (Next::Differential, Some(full)) => {
             let (base, previous) = (full.manifest.to.clone(), full.hash);
@@ -165,7 +165,7 @@ mod tests {
 
     fn decide(copies: &[Listed], damaged: &[&str], epoch: u64, at: Option<u64>, max: u64, full: bool) -> (u64, Option<Reason>) {
         let damaged: Vec<_> = damaged.iter().map(|n| ((*n).to_owned(), Text::same("x"))).collect();
-        let next = |p: &Position| if Some(p.sequence) == at { Next::Increment } else { Next::Full };
+        let next = |p: &Position, _: CopyKind| if Some(p.sequence) == at { Next::Increment } else { Next::Full };
         let epoch = Epoch(epoch);
         match mirror(&MirrorFacts {
             copies,
@@ -215,7 +215,7 @@ mod tests {
                 damaged: &[],
                 database: DB,
                 epoch: Epoch(1),
-                next: &|_| next,
+                next: &|_, _| next,
                 used: 0,
                 max_increments: 9,
                 full: false,

@@ -4,10 +4,11 @@
 use std::io::Read;
 
 use crate::error::Result;
-pub use crate::model::{Change, CopyToApply, Fencing, FolioRule, LogState, Look, Next, Scanned, Session, Versions};
+pub use crate::model::{Change, CopyToApply, Fencing, FolioRule, LogState, LoginsTaken, Look, Next, Scanned, Session, Versions};
 use crate::model::{CopyKind, DatabaseId, EpochRecord, Hash, Intent, Position, Side, Ticket};
 use crate::progress::Watch;
-pub use crate::server::sqlserver::preflight::Survey;
+pub use crate::server::sqlserver::preflight::{Login, Survey};
+use crate::text::Text;
 use crate::world::Lock;
 
 /// What a scan tells its sink: first the change, then the raw artefact in pieces.
@@ -75,8 +76,17 @@ pub trait DatabaseServer: Send + Sync {
         watch: &Watch,
     ) -> Result<Option<Scanned>>;
 
-    /// What kind of copy can follow the newest one, which ends here? (Is what the scan needs to go on still known?)
-    fn next(&self, base: &Position) -> Result<Next>;
+    /// What kind of copy can follow the newest one, which is of this kind and ends here? (Is what the scan needs to go on still known?)
+    fn next(&self, base: &Position, kind: CopyKind) -> Result<Next>;
+
+    /// What other programs did since to what copies are made from: who and when, for people.
+    fn moved_by(&self, base: &Position, kind: CopyKind) -> Result<Vec<Text>>;
+
+    /// The logins by which the programs of the store enter this server.
+    fn logins(&self) -> Result<Vec<Login>>;
+
+    /// Gives this server the logins of the other one, with their SID and the hash of their password.
+    fn take_logins(&self, logins: &[Login]) -> Result<LoginsTaken>;
 
     /// Applies a copy to the standby (a full one is built beside it and renamed into place when verified). Reads all of
     /// `content`. Refuses a copy that does not follow, is of another database or epoch, or does not end at `copy.to`.

@@ -1,6 +1,7 @@
 //! Mirror, on main: makes a copy, puts it on the targets and has it applied where the backup is in reach. A reconciler: it keeps no
 //! state that it cannot compute again, and an interrupted one is simply run again. The caja's part is standby.rs.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use crate::server::DatabaseServer;
 use crate::server::port::Part;
 use crate::steps::standby::{Forward, apply_only, as_standby, bring_forward, chain_of, is_unusable, proved};
 use crate::steps::survey::{Seen, first_in_reach, survey, survey_known};
-use crate::steps::{Context, locks};
+use crate::steps::{Context, locks, logins};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Draft, Listing, Streamed};
 use crate::text;
@@ -63,7 +64,7 @@ pub fn preview(store: &Store, full: bool, target: Option<&str>) -> Result<Vec<Te
                 let name = seen.copies.name();
                 lines.push(match record.database {
                     None => text!("{name}: copia completa, porque es la primera", "{name}: a full copy, because it is the first"),
-                    Some(database) => match decide_copy(store, &all, at, &seen.listing.clone()?, &record, database, full)? {
+                    Some(database) => match decide_copy(store, &all, at, &seen.listing.clone()?, &record, database, full)?.0 {
                         MirrorPlan::Seed { sequence, reason } => {
                             let why = reason.text();
                             Text {
@@ -110,15 +111,16 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     let record = EpochRecord { database: Some(store.main.identify(&store.config.store.id)?), ..record };
     let (chosen, mut all) = (chosen(store, target)?, survey_known(store));
     let first = first_in_reach(&all, target)?;
-    let (mut listed, mut plan, mut pages) = put_copy(cx, &all, first, &record, full, &[])?;
+    let Put { mut listed, mut plan, mut pages, others } = put_copy(cx, &all, first, &record, full, &[])?;
     let mut trouble = spread(&mut all, first, &chosen, listed.as_ref())?;
     let mut forward = follow(cx, &all, apply)?;
     if forward.trouble.is_some() && !forward.unusable.is_empty() {
         // A copy on the target is spoiled and the standby waits for it: the next one does without it, now.
-        (listed, plan, pages) = put_copy(cx, &all, first, &record, false, &forward.unusable)?;
+        Put { listed, plan, pages, .. } = put_copy(cx, &all, first, &record, false, &forward.unusable)?;
         trouble = trouble.or(spread(&mut all, first, &chosen, listed.as_ref())?);
         forward = follow(cx, &all, apply)?;
     }
+    let logins = logins::follow(store, cx.watch);
     // The copy is safe on its targets; that the standby does not have it must not pass for a mirror that worked.
     trouble = trouble.or(forward.trouble);
     let applied = forward.position;
@@ -138,7 +140,7 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
         MirrorPlan::Seed { reason, .. } => Some(reason.text()),
         MirrorPlan::Increment { .. } => None,
     };
-    let common = json!({ "applied": verified, "verified": verified, "age_s": newest.and_then(|m| facts::age_s(store, &m.at)) });
+    let common = json!({ "others": others, "logins": logins, "applied": verified, "verified": verified, "age_s": newest.and_then(|m| facts::age_s(store, &m.at)) });
     let mut result = match &listed {
         Some(Listed { manifest: m, .. }) => json!({
             "kind": m.kind, "copy": m.name, "sequence": m.sequence, "bytes": m.stored.bytes, "raw_bytes": m.raw.bytes,
@@ -292,29 +294,40 @@ fn decide_copy(
     record: &EpochRecord,
     database: DatabaseId,
     full: bool,
-) -> Result<MirrorPlan> {
-    Ok(decide(&MirrorFacts {
+) -> Result<(MirrorPlan, Vec<Text>)> {
+    let asked = RefCell::new(None);
+    let next = |base: &Position, kind: CopyKind| {
+        *asked.borrow_mut() = Some((base.clone(), kind));
+        store.main.next(base, kind).unwrap_or(Next::Full)
+    };
+    let plan = decide(&MirrorFacts {
         copies: &listing.copies,
         damaged: &damaged(listing),
         database,
         epoch: record.epoch,
-        next: &|base| store.main.next(base).unwrap_or(Next::Full),
+        next: &next,
         used: numbers_used(store, all, on, listing, record)?,
         max_increments: store.config.mirror.max_increments,
         full,
-    }))
+    });
+    // Who it was is only told: not to know it keeps no copy from being made.
+    let others = asked.into_inner().map(|(base, kind)| store.main.moved_by(&base, kind).unwrap_or_default());
+    Ok((plan, others.unwrap_or_default()))
 }
 
-/// Decides and puts the next copy on a target, and counts its pages. `None`: nothing had changed.
+/// What was put on a target.
+struct Put {
+    /// The copy; `None`: nothing had changed.
+    listed: Option<Listed>,
+    plan: MirrorPlan,
+    pages: u64,
+    /// What other programs did to the chain meanwhile.
+    others: Vec<Text>,
+}
+
+/// Decides and puts the next copy on a target, and counts its pages.
 /// `unusable` are copies that look whole and are not.
-fn put_copy(
-    cx: &Context,
-    all: &[Seen],
-    on: usize,
-    record: &EpochRecord,
-    full: bool,
-    unusable: &[(String, Text)],
-) -> Result<(Option<Listed>, MirrorPlan, u64)> {
+fn put_copy(cx: &Context, all: &[Seen], on: usize, record: &EpochRecord, full: bool, unusable: &[(String, Text)]) -> Result<Put> {
     let store = cx.store;
     let Some(database) = record.database else {
         return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity")));
@@ -323,7 +336,8 @@ fn put_copy(
     for (name, reason) in unusable {
         listing.set_aside(name, reason);
     }
-    let plan = decide_copy(store, all, on, &listing, record, database, full)?;
+    let (plan, others) = decide_copy(store, all, on, &listing, record, database, full)?;
+    others.iter().for_each(|what| cx.watch.note(what.clone()));
     let (kind, sequence, base, previous, reason) = match &plan {
         MirrorPlan::Seed { sequence, reason } => (CopyKind::Full, *sequence, None, None, Some(reason.code().to_owned())),
         MirrorPlan::Increment { kind, base, sequence, previous } => (*kind, *sequence, Some(base), Some(*previous), None),
@@ -351,7 +365,7 @@ fn put_copy(
         pages = scanned.as_ref().map_or(0, |s| s.change.pages);
         Ok(scanned.map(streamed))
     })?;
-    Ok((listed, plan, pages))
+    Ok(Put { listed, plan, pages, others })
 }
 
 /// Streams a server's snapshot into an object of a target.
@@ -397,7 +411,7 @@ pub fn take_tail(cx: &Context) -> Result<Value> {
         Some(database) => database,
         None => return Err(Failure::failed("no_identity", text!("la base no tiene identidad", "the database has no identity"))),
     };
-    let (listed, ..) = put_copy(cx, &all, first, &EpochRecord { database: Some(database), ..record }, false, &unusable)?;
+    let Put { listed, .. } = put_copy(cx, &all, first, &EpochRecord { database: Some(database), ..record }, false, &unusable)?;
     if let Some(listed) = &listed {
         for (_, other) in all.iter().enumerate().filter(|(at, _)| *at != first) {
             if let Err(failure) = all[first].copies.copy_to(other.copies, listed) {

@@ -4,6 +4,7 @@
 
 pub mod files;
 pub mod locks;
+pub mod logins;
 pub mod mirror;
 pub mod post;
 pub mod programs;

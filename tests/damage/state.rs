@@ -1,6 +1,6 @@
 //! The files beside the databases and below state/.
 
-use relevo::model::{DatabaseState, Next};
+use relevo::model::{CopyKind, DatabaseState, Next};
 
 use super::{each, names, opened, variants};
 use crate::harness::{Ran, Shop, ran};
@@ -176,10 +176,10 @@ fn the_table_of_page_hashes() {
         .find(|p| p.extension().is_some_and(|e| e == "tbl"))
         .unwrap();
     each(&table, variants(&std::fs::read(&table).unwrap()), |what| {
-        assert_eq!(store.main.next(&known).unwrap(), Next::Full, "{what}");
+        assert_eq!(store.main.next(&known, CopyKind::Full).unwrap(), Next::Full, "{what}");
         assert_eq!(store.main.look().unwrap().position, None, "{what}");
     });
-    assert_eq!(store.main.next(&known).unwrap(), Next::Increment);
+    assert_eq!(store.main.next(&known, CopyKind::Full).unwrap(), Next::Increment);
     let first = std::fs::read(&table).unwrap();
     shop.sell("main", "CAJA2", 1);
     shop.json("main", &["mirror"]).expect(0);
@@ -191,7 +191,7 @@ fn the_table_of_page_hashes() {
         .max()
         .unwrap();
     std::fs::write(&newest, first).unwrap();
-    assert_eq!(store.main.next(&second).unwrap(), Next::Full);
+    assert_eq!(store.main.next(&second, CopyKind::Increment).unwrap(), Next::Full);
     assert_eq!(store.main.look().unwrap().position, None, "another position's table under this name");
     shop.sell("main", "CAJA2", 1);
     let made = shop.json("main", &["mirror"]).expect(0).json();

@@ -30,8 +30,9 @@ use crate::model::{
     Next, Position, Scanned, Session, Side, Ticket,
 };
 use crate::progress::Watch;
-use crate::server::port::{DatabaseServer, Part, Post, Survey, Versions};
+use crate::server::port::{DatabaseServer, Login, LoginsTaken, Part, Post, Survey, Versions};
 use crate::text;
+use crate::text::Text;
 use crate::world::{self, Lock, World};
 
 /// Somebody who looks holds a lock for a moment: taking one is tried this often.
@@ -285,8 +286,20 @@ impl DatabaseServer for Embedded {
         Ok(Some(scanned))
     }
 
-    fn next(&self, base: &Position) -> Result<Next> {
+    fn next(&self, base: &Position, _kind: CopyKind) -> Result<Next> {
         Ok(if pages::kept(&self.dir, base).is_some() { Next::Increment } else { Next::Full })
+    }
+
+    fn moved_by(&self, _base: &Position, _kind: CopyKind) -> Result<Vec<Text>> {
+        Ok(Vec::new())
+    }
+
+    fn logins(&self) -> Result<Vec<Login>> {
+        Ok(Vec::new())
+    }
+
+    fn take_logins(&self, _logins: &[Login]) -> Result<LoginsTaken> {
+        Ok(LoginsTaken::default())
     }
 
     fn apply(&self, copy: &CopyToApply, content: &mut dyn Read, watch: &Watch) -> Result<()> {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use super::decide::{CopyFacts, End, Header, NextCopy, SetKind, State, next_copy};
+use super::decide::{self, CopyFacts, End, Header, NextCopy, SetKind, State, Taken, interference, next_copy};
 use super::errors::is_of_client;
 use super::header::set_of;
 use super::instance::Instance;
@@ -16,6 +16,7 @@ use crate::model::{Change, CopyKind, DatabaseState, EpochRecord, Fencing, Lsn, M
 use crate::progress::Watch;
 use crate::server::port::Part;
 use crate::text;
+use crate::text::Text;
 use crate::world::Label;
 
 /// SQL Server's page.
@@ -43,8 +44,8 @@ pub struct Asked<'a> {
 type Sink<'a> = &'a mut dyn FnMut(Part<'_>) -> Result<bool>;
 
 impl Instance {
-    /// What kind of copy can follow the one that ends at `base`.
-    pub fn next(&self, base: &Position) -> Result<Next> {
+    /// What kind of copy can follow the one of this kind that ends at `base`.
+    pub fn next(&self, base: &Position, kind: CopyKind) -> Result<Next> {
         let Mark::Log { lsn, fork, base: full } = base.mark else { return Ok(Next::Full) };
         let (state, closed) = (self.state()?, self.notes()?.closed);
         match state {
@@ -53,16 +54,28 @@ impl Instance {
             _ => return Ok(Next::Full),
         }
         let main = self.must_see()?;
-        // The newest copy may be of any kind; only a log ends exactly where the next one begins, and a tail is told from others by that.
-        let end = End { kind: SetKind::Full, lsn, fork, base: full, family: None };
-        if self.spooled(lsn, fork)?.is_some() {
-            return Ok(Next::Increment);
-        }
-        Ok(match next_copy(CopyFacts { main: &main, end: Some(end), spool: &[], taken: &[] }) {
+        let end = End { kind: set_of(kind), lsn, fork, base: full, family: None };
+        let spool: Vec<Header> = self.logs_over(lsn)?.into_iter().map(|(_, header)| header).collect();
+        Ok(match next_copy(CopyFacts { main: &main, end: Some(end), spool: &spool }) {
             NextCopy::Log { .. } | NextCopy::Spool(_) => Next::Increment,
             NextCopy::Differential(_) if !self.is_large()? => Next::Differential,
             _ => Next::Full,
         })
+    }
+
+    /// What others did to the chain of backups since the copy that ends at `base`.
+    pub fn moved_by(&self, base: &Position, kind: CopyKind) -> Result<Vec<Text>> {
+        let Mark::Log { lsn, fork, base: full } = base.mark else { return Ok(Vec::new()) };
+        let Some(main) = self.seen()?.filter(State::open) else { return Ok(Vec::new()) };
+        let end = End { kind: set_of(kind), lsn, fork, base: full, family: None };
+        // Mostly nothing happened, and msdb need not be asked.
+        if interference(&main, &end, &[]).is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.ask(&statements::backups_since(&self.database, lsn))?;
+        let taken: Vec<Taken> = rows.iter().map(Taken::of_row).collect::<Result<_>>()?;
+        let found = interference(&main, &end, &taken);
+        Ok(found.iter().filter(|what| what.is_worth_saying(&main)).map(decide::Interference::text).collect())
     }
 
     /// A closed database gives what it was closed with.
@@ -200,15 +213,14 @@ impl Instance {
 
     /// A log backup in the exchange folder that goes on from this LSN. Its name finds it, its header decides.
     fn spooled(&self, lsn: Lsn, fork: uuid::Uuid) -> Result<Option<String>> {
-        for (file, first, last) in self.logs()? {
-            if first <= lsn && lsn < last {
-                let header = self.header(&file)?;
-                if header.covers(lsn) && header.first_fork == fork {
-                    return Ok(Some(file));
-                }
-            }
-        }
-        Ok(None)
+        let found = self.logs_over(lsn)?.into_iter().find(|(_, header)| header.covers(lsn) && header.first_fork == fork);
+        Ok(found.map(|(file, _)| file))
+    }
+
+    /// Those whose name says that this LSN is in them, with their header.
+    fn logs_over(&self, lsn: Lsn) -> Result<Vec<(String, Header)>> {
+        let over = self.logs()?.into_iter().filter(|(_, first, last)| *first <= lsn && lsn < *last);
+        over.map(|(file, ..)| self.header(&file).map(|header| (file, header))).collect()
     }
 
     /// Log backups in the exchange folder, by name, with their first and last LSN.

@@ -11,6 +11,7 @@ pub mod decide;
 pub mod errors;
 mod header;
 pub mod instance;
+mod logins;
 mod look;
 mod notes;
 pub mod plain;
@@ -39,7 +40,8 @@ use crate::model::{
     Next, Position, Scanned, Session, Side, Ticket, Versions,
 };
 use crate::progress::Watch;
-use crate::server::port::{DatabaseServer, Part, Post, Survey};
+use crate::server::port::{DatabaseServer, Login, LoginsTaken, Part, Post, Survey};
+use crate::text::Text;
 use crate::world::Lock;
 
 impl DatabaseServer for Instance {
@@ -111,8 +113,20 @@ impl DatabaseServer for Instance {
         Instance::scan(self, &copy::Asked { kind, base, record, sequence }, sink, watch)
     }
 
-    fn next(&self, base: &Position) -> Result<Next> {
-        Instance::next(self, base)
+    fn next(&self, base: &Position, kind: CopyKind) -> Result<Next> {
+        Instance::next(self, base, kind)
+    }
+
+    fn moved_by(&self, base: &Position, kind: CopyKind) -> Result<Vec<Text>> {
+        Instance::moved_by(self, base, kind)
+    }
+
+    fn logins(&self) -> Result<Vec<Login>> {
+        Instance::logins(self)
+    }
+
+    fn take_logins(&self, logins: &[Login]) -> Result<LoginsTaken> {
+        Instance::take_logins(self, logins)
     }
 
     fn apply(&self, copy: &CopyToApply, content: &mut dyn Read, watch: &Watch) -> Result<()> {

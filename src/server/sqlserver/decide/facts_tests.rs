@@ -119,7 +119,7 @@ fn a_header_is_read_from_its_row() {
 
 #[test]
 fn histories_are_read_from_their_rows() {
-    let statement = statements::backups_since(&database(), 0);
+    let statement = statements::backups_since(&database(), crate::model::Lsn(0));
     let said = [("backup_set_id", "7"), ("type", "D"), ("set_name", "Veeam"), ("snapshot", "1"), ("last_lsn", "9")];
     let taken = Taken::of_row(&row(statement.columns(), &said)).unwrap();
     assert!(taken.moves_base() && taken.snapshot && !taken.ours() && taken.last == Some(Lsn(9)));

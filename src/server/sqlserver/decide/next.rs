@@ -32,8 +32,6 @@ pub struct CopyFacts<'a> {
     pub end: Option<End>,
     /// Headers of our own log backups that still lie in the exchange folder.
     pub spool: &'a [Header],
-    /// What msdb knows of since then.
-    pub taken: &'a [Taken],
 }
 
 /// The next copy.
@@ -115,6 +113,49 @@ pub enum Interference<'a> {
     Fork,
     /// The chain ended: the model was switched to SIMPLE, or never began.
     Ended,
+}
+
+impl Interference<'_> {
+    /// For people: who, where and when, as far as msdb knows.
+    pub fn text(&self) -> Text {
+        let who = |taken: &Option<&Taken>| match taken {
+            Some(Taken { user, device, finished, .. }) => {
+                let at = finished.as_deref().unwrap_or("?");
+                text!("{user}, en {device}, {at}", "{user}, to {device}, {at}")
+            }
+            None => text!("msdb no dice quién", "msdb does not say who"),
+        };
+        match self {
+            Interference::Log(taken) => {
+                text!("otro programa se llevó parte del registro (@)", "another program took a part of the log (@)")
+                    .fill(&who(taken))
+            }
+            Interference::Base(taken) if taken.is_some_and(|taken| taken.snapshot) => {
+                text!("otro programa tomó una instantánea de la base (@)", "another program took a snapshot of the database (@)")
+                    .fill(&who(taken))
+            }
+            Interference::Base(taken) => {
+                text!("otro programa hizo un respaldo completo (@)", "another program took a full backup (@)").fill(&who(taken))
+            }
+            Interference::Fork => {
+                text!("la base fue restaurada desde otro respaldo", "the database was restored from another backup")
+            }
+            Interference::Ended => text!(
+                "la cadena de registro terminó: alguien cambió el modelo de recuperación",
+                "the chain of log backups ended: somebody changed the recovery model"
+            ),
+        }
+    }
+
+    /// Does it make the next copy another one? In FULL a base that moved does not: the log goes on through it. It is still worth saying who
+    /// backs the database up as well, while that is news.
+    pub fn is_worth_saying(&self, main: &State) -> bool {
+        match self {
+            Interference::Base(who) => who.is_some() || !main.logged(),
+            Interference::Ended => main.logged(),
+            Interference::Log(_) | Interference::Fork => true,
+        }
+    }
 }
 
 /// Looks for interference. Two programs that back one database up spoil each other's chains; the person should know which.
@@ -248,18 +289,18 @@ mod tests {
         for (what, change, expected) in table {
             let (mut main, mut end) = (state(), end());
             change(&mut main, &mut end);
-            let facts = CopyFacts { main: &main, end: Some(end), spool: &[], taken: &[] };
+            let facts = CopyFacts { main: &main, end: Some(end), spool: &[] };
             assert_eq!(next_copy(facts), expected, "{what}");
         }
         let main = state();
-        assert_eq!(next_copy(CopyFacts { main: &main, end: None, spool: &[], taken: &[] }), full(Why::First));
+        assert_eq!(next_copy(CopyFacts { main: &main, end: None, spool: &[] }), full(Why::First));
     }
 
     #[test]
     fn our_own_undelivered_log_is_the_next_copy() {
         let main = State { next_log: Some(Lsn(300)), ..state() };
         let other = Header { first_fork: id(9), ..header(SetKind::Log, 150, 300) };
-        let next = |spool: &[Header]| next_copy(CopyFacts { main: &main, end: Some(end()), spool, taken: &[] });
+        let next = |spool: &[Header]| next_copy(CopyFacts { main: &main, end: Some(end()), spool });
         assert_eq!(next(&[header(SetKind::Log, 100, 200), header(SetKind::Log, 200, 300)]), NextCopy::Spool(1));
         assert_eq!(next(&[header(SetKind::Log, 150, 300)]), NextCopy::Spool(0));
         let bridge = NextCopy::Differential(Why::ForeignLog);

@@ -208,6 +208,8 @@ pub struct Login {
     pub hash: Option<HexBytes>,
     /// Its default database.
     pub default_database: String,
+    /// It may not enter.
+    pub disabled: bool,
 }
 
 impl Login {
@@ -218,6 +220,7 @@ impl Login {
             sid: HexBytes::new(&row.must_words("sid")?, 85)?,
             hash: row.words("password_hash")?.map(|hash| HexBytes::new(&hash, 256)).transpose()?,
             default_database: row.words("default_database")?.unwrap_or_default(),
+            disabled: row.yes("disabled")?,
         })
     }
 

@@ -233,6 +233,7 @@ fn of_both_servers_logins() {
         sid: HexBytes::new(sid, 85).unwrap(),
         hash: hash.map(|hash| HexBytes::new(hash, 256).unwrap()),
         default_database: default.to_owned(),
+        disabled: false,
     };
     let pdv = login("pdv", "0x01", Some("0x0200AA"), "master");
     let newer = login("pdv", "0x01", Some("0x0300AA"), "master");

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::super::decide::{self, CopyFacts, End, Header, NextCopy, Reseed, SetKind, State, Taken, Verdict, Why};
+use super::super::decide::{self, CopyFacts, End, Header, NextCopy, Reseed, SetKind, State, Verdict, Why};
 use super::super::statements::*;
 use super::{NONE, Shop};
 use crate::config::Tickets;
@@ -80,7 +80,7 @@ fn the_next_copy_by_what_main_shows() {
         let (main, taken) = (shop.main.state(&shop.database), shop.main.taken(&shop.database));
         let end = end.map(|h| End { kind: h.kind, lsn: h.last, fork: h.fork, base, family: Some(h.family) });
         let told = end.map(|end| decide::interference(&main, &end, &taken).len()).unwrap_or(0);
-        (next_of(&main, end, spool, &taken), told)
+        (next_of(&main, end, spool), told)
     };
     assert_eq!(next(None, Uuid::nil(), &[]).0, NextCopy::Full(Why::First));
     let full = shop.take(BackupKind::Full { copy_only: false }, "full.bak", "relevo full");
@@ -107,8 +107,8 @@ fn the_next_copy_by_what_main_shows() {
     assert_eq!(next(Some(&again), base, &[]).0, NextCopy::NotOpen);
 }
 
-fn next_of(main: &State, end: Option<End>, spool: &[Header], taken: &[Taken]) -> NextCopy {
-    decide::next_copy(CopyFacts { main, end, spool, taken })
+fn next_of(main: &State, end: Option<End>, spool: &[Header]) -> NextCopy {
+    decide::next_copy(CopyFacts { main, end, spool })
 }
 
 /// Planned promote and the way back by the log: the fence, the fork, and who follows whom.

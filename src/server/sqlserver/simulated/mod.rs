@@ -4,6 +4,7 @@
 mod chains;
 mod changes;
 mod lacks;
+mod others;
 mod pair;
 mod rows;
 
@@ -93,7 +94,7 @@ impl Sim {
     }
 
     fn taken(&self, database: &DatabaseName) -> Vec<Taken> {
-        self.ok(&backups_since(database, 0)).rows.iter().map(|row| Taken::of_row(row).unwrap()).collect()
+        self.ok(&backups_since(database, crate::model::Lsn(0))).rows.iter().map(|row| Taken::of_row(row).unwrap()).collect()
     }
 
     fn sell(&self, folios: std::ops::Range<i64>) {

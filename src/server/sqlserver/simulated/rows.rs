@@ -45,7 +45,7 @@ fn rows_are_what_the_statements_say() {
         (state(database), Some(1)),
         (database_files(database), Some(2)),
         (edition_features(database), Some(0)),
-        (backups_since(database, 0), Some(1)),
+        (backups_since(database, crate::model::Lsn(0)), Some(1)),
         (restores(database), Some(0)),
         (log_size(database), Some(1)),
         (change_size(database), Some(1)),

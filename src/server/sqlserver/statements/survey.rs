@@ -1,6 +1,7 @@
 //! Reading how an instance and its database stand: preflight, chain state, history, sizes.
 
 use super::{Column, DatabaseName, Kind, Statement};
+use crate::model::Lsn;
 
 /// The instance: one row. A property that a version does not know is NULL.
 pub fn instance() -> Statement {
@@ -133,8 +134,8 @@ pub fn edition_features(database: &DatabaseName) -> Statement {
     Statement::select("edition_features", "", &COLUMNS, &rest)
 }
 
-/// Backups of the database since the one with this number in msdb, at most 200, oldest first. Those not ours may have moved the chain.
-pub fn backups_since(database: &DatabaseName, backup_set_id: u32) -> Statement {
+/// Backups of the database that end beyond this LSN, at most 200, oldest first. Those not ours may have moved the chain.
+pub fn backups_since(database: &DatabaseName, after: Lsn) -> Statement {
     const COLUMNS: [Column; 19] = [
         Column::new("backup_set_id", Kind::Int, "b.backup_set_id"),
         Column::new("set_guid", Kind::Guid, "b.backup_set_uuid"),
@@ -158,7 +159,7 @@ pub fn backups_since(database: &DatabaseName, backup_set_id: u32) -> Statement {
     ];
     let rest = format!(
         "FROM msdb.dbo.backupset b JOIN msdb.dbo.backupmediafamily m ON m.media_set_id=b.media_set_id \
-         WHERE b.database_name={} AND b.backup_set_id>{backup_set_id} ORDER BY b.backup_set_id",
+         WHERE b.database_name={} AND b.last_lsn>{after} ORDER BY b.backup_set_id",
         database.literal()
     );
     Statement::select("backups_since", "TOP (200) ", &COLUMNS, &rest)

@@ -99,7 +99,7 @@ fn of_database(all: &mut Vec<Statement>, database: &DatabaseName) {
         state(database),
         database_files(database),
         edition_features(database),
-        backups_since(database, 41),
+        backups_since(database, crate::model::Lsn(45_000_000_003_200_001)),
         restores(database),
         log_size(database),
         change_size(database),
