@@ -111,6 +111,8 @@ pub struct ServerSection {
     pub database: String,
     /// SQL Server login. None: the Windows account that relevo runs as (Windows only).
     pub login: Option<Login>,
+    /// SQL Server: the login of `server::query` and `server::execute`, one of few rights. None: scripts cannot use them.
+    pub script_login: Option<Login>,
     /// SQL Server: where to connect (`host,port` or `host\instance`) when the instance's own name does not lead there.
     pub address: Option<String>,
     /// SQL Server: the exchange folder, by the path that this SQL Server itself sees. It reads and writes backups there.

@@ -12,6 +12,7 @@ use crate::model::kept;
 use crate::model::{DatabaseState, EpochRecord, Look, Manifest, Position, Program, Role, Side};
 use crate::plan::matrix::{self, Facts, Verdict};
 use crate::server::DatabaseServer;
+use crate::server::port::By;
 use crate::signal::authorisation::{Authorised, parse};
 use crate::signal::svrbak::{self, SvrBak, same_instance};
 use crate::signal::{FECBAK, POSBAK, SVRBAK, VECBAK, fecbak, vecbak};
@@ -33,7 +34,7 @@ pub fn authorised(store: &Store) -> Result<Authorised> {
         Authorisation::Query(query) => {
             let holder = store.server(store.highest_record()?.holder);
             let known = store.state.join("authorisation.json");
-            match holder.query(query, &[], 1) {
+            match holder.query(By::Settings, query, &[], 1) {
                 Ok(rows) => {
                     let first = rows.first().and_then(Value::as_object).and_then(|row| row.values().next()).cloned();
                     let string = first.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::config::{Config, Engine};
+use crate::config::{Config, Engine, Login};
 use crate::error::{Exit, Failure, Result};
 use crate::journal::Journal;
 use crate::model::{EpochRecord, Finding, Side, kept};
@@ -175,14 +175,16 @@ fn sqlserver(side: Side, config: &Config, state: &Path, world: &Arc<dyn World>) 
     let section = config.server(side);
     let exchange = ServerPath::new(section.exchange.as_deref().unwrap_or_default())?;
     let here = section.exchange_here.clone().unwrap_or_else(|| PathBuf::from(exchange.as_str()));
-    let (state, world_of_secrets) = (state.to_owned(), world.clone());
-    let reference = section.login.as_ref().map(|login| login.password.clone()).unwrap_or_default();
-    let password = move || Secrets::open(&state, world_of_secrets.clone())?.resolve(&reference);
-    let access = Access {
+    let address = Address::parse(section.address.as_deref().unwrap_or(&section.instance))?;
+    let access_of = |login: Option<&Login>| Access {
         instance: section.instance.clone(),
-        address: Address::parse(section.address.as_deref().unwrap_or(&section.instance))?,
-        user: section.login.as_ref().map(|login| login.user.clone()),
-        password: Box::new(password),
+        address: address.clone(),
+        user: login.map(|login| login.user.clone()),
+        password: {
+            let (state, world) = (state.to_owned(), world.clone());
+            let reference = login.map(|login| login.password.clone()).unwrap_or_default();
+            Box::new(move || Secrets::open(&state, world.clone())?.resolve(&reference))
+        },
         encryption: section.encryption,
         trust: section.trust_certificate,
         spent: Arc::default(),
@@ -191,7 +193,8 @@ fn sqlserver(side: Side, config: &Config, state: &Path, world: &Arc<dyn World>) 
     };
     Ok(Instance::new(Parts {
         side,
-        access,
+        access: access_of(section.login.as_ref()),
+        script: section.script_login.as_ref().map(|login| access_of(Some(login))),
         database: DatabaseName::new(&section.database)?,
         exchange: (exchange, here),
         tickets: config.tickets.clone(),

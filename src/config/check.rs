@@ -93,6 +93,9 @@ impl Config {
             if let Some(login) = &server.login {
                 secret(&format!("servers.{side}.login.password"), &login.password)?;
             }
+            if let Some(login) = &server.script_login {
+                secret(&format!("servers.{side}.script_login.password"), &login.password)?;
+            }
             if server.engine == Engine::Sqlserver {
                 check_sqlserver(side, server)?;
             }

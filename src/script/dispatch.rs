@@ -11,6 +11,7 @@ use crate::facts;
 use crate::model::{Program, Side};
 use crate::plan::step::Step;
 use crate::script::{Call, Host};
+use crate::server::port::By;
 use crate::steps::run::Run;
 use crate::steps::{self, files, programs, seats};
 use crate::text;
@@ -83,7 +84,7 @@ fn dispatch(run: &Run, call: &Call) -> Result<Value> {
         "server::release_concurrency" => run.step(Step::ReleaseSeats),
         "server::query" => read(&|| {
             let params = arg(1).as_array().cloned().unwrap_or_default();
-            Ok(Value::Array(seats::holder(store)?.query(&text_arg(0), &params, MOST_ROWS)?))
+            Ok(Value::Array(seats::holder(store)?.query(By::Script, &text_arg(0), &params, MOST_ROWS)?))
         }),
         "server::execute" => {
             let params = arg(1).as_array().cloned().unwrap_or_default();

@@ -19,6 +19,15 @@ pub enum Part<'a> {
     Bytes(&'a [u8]),
 }
 
+/// Who wrote a statement of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// relevo.toml.
+    Settings,
+    /// A script: it has a login of its own, where the server has logins.
+    Script,
+}
+
 /// A database server: the main or the backup one.
 pub trait DatabaseServer: Send + Sync {
     /// Main or backup.
@@ -32,6 +41,9 @@ pub trait DatabaseServer: Send + Sync {
 
     /// Observes it.
     fn look(&self) -> Result<Look>;
+
+    /// One that was away may be remembered so, that a verb's many looks do not wait each. From here on it is asked again.
+    fn ask_anew(&self);
 
     /// Its version, and that of what its standby holds. Never fails because the server is away.
     fn versions(&self) -> Result<Versions>;
@@ -163,9 +175,9 @@ pub trait DatabaseServer: Send + Sync {
     fn release_seats(&self, statement: &str, keep: &mut dyn FnMut(&[serde_json::Value]) -> Result<()>) -> Result<u64>;
 
     /// Runs a reading statement; rows as objects, at most `limit`.
-    fn query(&self, sql: &str, params: &[serde_json::Value], limit: usize) -> Result<Vec<serde_json::Value>>;
+    fn query(&self, by: By, sql: &str, params: &[serde_json::Value], limit: usize) -> Result<Vec<serde_json::Value>>;
 
-    /// Runs a changing statement in one transaction; rows affected.
+    /// Runs a script's changing statement in one transaction; rows affected.
     fn execute(&self, sql: &str, params: &[serde_json::Value]) -> Result<u64>;
 }
 

@@ -99,7 +99,12 @@ fn authorise(store: &Store, reason: Option<&str>) -> Result<Option<String>> {
 /// Asks main three times over `[promote] probe_for`; the first answer ends it.
 fn probe(store: &Store, run: &Run) -> Result<(Look, bool)> {
     let pause = store.config.promote.probe_for / (PROBES - 1);
-    let mut look = store.main.look()?;
+    // What an earlier look remembers is no probe.
+    let ask = || {
+        store.main.ask_anew();
+        store.main.look()
+    };
+    let mut look = ask()?;
     for _ in 1..PROBES {
         if has_a_tail(&look) {
             return Ok((look, false));
@@ -110,7 +115,7 @@ fn probe(store: &Store, run: &Run) -> Result<(Look, bool)> {
             run.watch.check()?;
             std::thread::sleep(Duration::from_millis(20).min(pause));
         }
-        look = store.main.look()?;
+        look = ask()?;
     }
     let failed = !has_a_tail(&look);
     Ok((look, failed))

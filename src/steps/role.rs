@@ -10,6 +10,8 @@ use crate::text;
 
 /// Fails when main serves; unplanned, also when its database answers (then a planned promote would lose nothing).
 pub fn ask_main(cx: &Context, planned: bool) -> Result<Value> {
+    // Not what was remembered of it: the last moment to learn that it is back.
+    cx.store.main.ask_anew();
     let main = cx.store.main.look()?;
     if main.serving {
         return Err(Failure::refused(

@@ -146,7 +146,8 @@ impl Shop {
         let (port, exchange) = (servers.port(machine), self.path(machine, "paso"));
         format!(
             "engine = \"sqlserver\"\ninstance = '{instance}'\naddress = \"127.0.0.1,{port}\"\ndatabase = \"BDPdv\"\n\
-             login = {{ user = \"relevo\", password = \"secret:sql\" }}\nencryption = \"none\"\nexchange = '{}'",
+             login = {{ user = \"relevo\", password = \"secret:sql\" }}\n\
+             script_login = {{ user = \"guiones\", password = \"secret:sql\" }}\nencryption = \"none\"\nexchange = '{}'",
             exchange.display()
         )
     }

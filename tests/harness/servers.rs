@@ -183,7 +183,9 @@ impl Servers {
             &[
                 &format!("CREATE DATABASE [{DATABASE}]"),
                 &format!("ALTER DATABASE [{DATABASE}] SET RECOVERY FULL"),
+                &format!("CREATE LOGIN [guiones] WITH PASSWORD=N'{}', CHECK_POLICY=OFF", self.password),
                 &format!("USE [{DATABASE}]"),
+                "CREATE USER [guiones] FOR LOGIN [guiones]",
                 "CREATE TABLE dbo.Ventas (Folio bigint NOT NULL PRIMARY KEY, Caja nvarchar(40) NULL, Fecha nvarchar(40) NULL, \
                  Total float NULL, Epoca int NULL)",
                 "CREATE TABLE dbo.Articulos (Id int NOT NULL PRIMARY KEY, Nombre nvarchar(80) NULL)",

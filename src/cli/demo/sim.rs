@@ -157,7 +157,10 @@ impl Instances {
         let mut session = self.connect(Side::Main, "master")?;
         session.batch(&format!("CREATE DATABASE [{DATABASE}]")).map_err(failed)?;
         session.batch(&format!("ALTER DATABASE [{DATABASE}] SET RECOVERY FULL")).map_err(failed)?;
+        let password = &self.password;
+        session.batch(&format!("CREATE LOGIN [guiones] WITH PASSWORD=N'{password}', CHECK_POLICY=OFF")).map_err(failed)?;
         session.batch(&format!("USE [{DATABASE}]")).map_err(failed)?;
+        session.batch("CREATE USER [guiones] FOR LOGIN [guiones]").map_err(failed)?;
         session
             .batch(
                 "CREATE TABLE dbo.Ventas (Folio bigint NOT NULL PRIMARY KEY, Caja nvarchar(40) NULL, Fecha nvarchar(40) NULL, \

@@ -187,7 +187,8 @@ fn sqlserver(layout: &Layout, side: Side, instances: &Instances) -> Result<Strin
     let (name, port, exchange) = (sim::name_of(side), instances.port(side), layout.exchange(side));
     Ok(format!(
         "\n[servers.{side}]\nengine = \"sqlserver\"\ninstance = '{name}'\naddress = \"127.0.0.1,{port}\"\ndatabase = \"{DATABASE}\"\n\
-         login = {{ user = \"relevo\", password = \"secret:sql\" }}\nencryption = \"none\"\nexchange = {}",
+         login = {{ user = \"relevo\", password = \"secret:sql\" }}\n\
+         script_login = {{ user = \"guiones\", password = \"secret:sql\" }}\nencryption = \"none\"\nexchange = {}",
         quoted(words(&exchange)?)
     ))
 }

@@ -30,7 +30,7 @@ use crate::model::{
     Next, Position, Scanned, Session, Side, Ticket,
 };
 use crate::progress::Watch;
-use crate::server::port::{DatabaseServer, Login, LoginsTaken, Part, Post, Survey, Versions};
+use crate::server::port::{By, DatabaseServer, Login, LoginsTaken, Part, Post, Survey, Versions};
 use crate::text;
 use crate::text::Text;
 use crate::world::{self, Lock, World};
@@ -224,6 +224,8 @@ impl DatabaseServer for Embedded {
         let serving = self.is_locked("server.lock") || self.is_locked("server.gate");
         Ok(Look { instance, reachable: true, state, serving, record, intent, position, applying: standby.applying, trouble })
     }
+
+    fn ask_anew(&self) {}
 
     fn versions(&self) -> Result<Versions> {
         Ok(Versions::default())
@@ -420,7 +422,7 @@ impl DatabaseServer for Embedded {
         sql::release_seats(&mut *self.open(true)?, statement, keep)
     }
 
-    fn query(&self, statement: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
+    fn query(&self, _by: By, statement: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
         sql::query(&mut *self.open(false)?, statement, params, limit)
     }
 

@@ -149,6 +149,9 @@ impl Connection {
         };
         let wait_ms = u32::try_from(access.answer_within.as_millis()).unwrap_or(30_000);
         connection.run(&statements::preamble(wait_ms, purpose == Purpose::Store))?;
+        if purpose == Purpose::Store {
+            return Ok(connection); // nobody ends its session, and a login of few rights may not ask for it
+        }
         let own = connection.run(&statements::own_session())?;
         if let Some(row) = own.first() {
             connection.session = SessionId::new(row.must_int("session_id")?)?;

@@ -5,6 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::away::Away;
 use super::connection::{Access, Asked, Connection, Purpose};
 use super::errors;
 use super::rows::Row;
@@ -13,12 +14,11 @@ use crate::config::Tickets;
 use crate::error::{Failure, Result};
 use crate::model::Side;
 use crate::progress::{Progress, Watch};
+use crate::server::port::By;
 use crate::text;
 use crate::text::Text;
 use crate::world::{Label, Moment, World};
 
-/// An instance that did not answer is not asked again for this long: one verb looks many times.
-const AWAY_FOR: Duration = Duration::from_millis(500);
 /// How often long work is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// The first question comes sooner: most work is short.
@@ -32,6 +32,8 @@ pub struct Instance {
     pub side: Side,
     /// How to connect.
     pub access: Access,
+    /// How scripts connect.
+    script: Option<Access>,
     /// The store's database.
     pub database: DatabaseName,
     /// The exchange folder, as the server sees it.
@@ -49,12 +51,12 @@ pub struct Instance {
     /// How long a statement of the store may take.
     pub statement_within: Duration,
     control: Mutex<Control>,
+    away: Away,
 }
 
 #[derive(Default)]
 struct Control {
     connection: Option<Connection>,
-    away: Option<(Instant, Failure)>,
     /// Our login sees everybody's sessions. Asked once: a login that is given the right is connected anew.
     sees_all: Option<bool>,
 }
@@ -65,6 +67,8 @@ pub struct Parts {
     pub side: Side,
     /// How to connect.
     pub access: Access,
+    /// How scripts connect; `None`: they cannot.
+    pub script: Option<Access>,
     /// The store's database.
     pub database: DatabaseName,
     /// The exchange folder, as the server and as this machine see it.
@@ -80,10 +84,11 @@ pub struct Parts {
 impl Instance {
     /// An instance. Nothing is connected yet.
     pub fn new(parts: Parts) -> Instance {
-        let Parts { side, access, database, exchange, tickets, world, section } = parts;
+        let Parts { side, access, script, database, exchange, tickets, world, section } = parts;
         Instance {
             side,
             access,
+            script,
             database,
             exchange: exchange.0,
             exchange_here: exchange.1,
@@ -93,6 +98,7 @@ impl Instance {
             between_looks: section.between_looks,
             statement_within: section.statement_timeout,
             control: Mutex::default(),
+            away: Away::default(),
         }
     }
 
@@ -103,11 +109,6 @@ impl Instance {
     /// Sends a short statement. A question on a connection that has meanwhile been lost is asked again, once.
     pub fn ask(&self, statement: &Statement) -> Result<Vec<Row>> {
         let mut control = self.control()?;
-        if let Some((at, failure)) = &control.away
-            && at.elapsed() < AWAY_FOR
-        {
-            return Err(failure.clone());
-        }
         let reused = control.connection.is_some();
         let outcome = self.on(&mut control, statement);
         match outcome {
@@ -118,21 +119,35 @@ impl Instance {
         }
     }
 
+    /// Connects, unless it is known to be in vain.
+    pub(super) fn connect(&self, name: &str, purpose: Purpose) -> Result<Connection> {
+        self.connect_as(&self.access, name, purpose)
+    }
+
+    /// The same with the login of `access`.
+    pub(super) fn connect_as(&self, access: &Access, name: &str, purpose: Purpose) -> Result<Connection> {
+        if let Some(failure) = self.away.why() {
+            return Err(failure);
+        }
+        let began = Instant::now();
+        let outcome = Connection::open(access, name, purpose);
+        match &outcome {
+            Ok(_) => self.away.forget(),
+            Err(failure) if errors::is_unreachable(failure) => self.away.remember(began.elapsed(), failure),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Forgets that it was away.
+    pub fn ask_anew(&self) {
+        self.away.forget();
+    }
+
     fn on(&self, control: &mut Control, statement: &Statement) -> Result<Vec<Row>> {
         let connection = match &mut control.connection {
             Some(connection) => connection,
-            none => match Connection::open(&self.access, &self.side.to_string(), Purpose::Control) {
-                Ok(connection) => {
-                    control.away = None;
-                    none.insert(connection)
-                }
-                Err(failure) => {
-                    if errors::is_unreachable(&failure) {
-                        control.away = Some((Instant::now(), failure.clone()));
-                    }
-                    return Err(failure);
-                }
-            },
+            none => none.insert(self.connect(&self.side.to_string(), Purpose::Control)?),
         };
         let outcome = connection.run(statement);
         if connection.is_broken() {
@@ -172,7 +187,7 @@ impl Instance {
     /// too.
     pub fn long(&self, statement: &Statement, what: &Text, watch: &Watch) -> Result<Vec<Row>> {
         watch.check()?;
-        let mut connection = Connection::open(&self.access, &self.side.to_string(), Purpose::Maintenance)?;
+        let mut connection = self.connect(&self.side.to_string(), Purpose::Maintenance)?;
         let (session, login_time, id) = (connection.session, connection.login_time.clone(), connection.id);
         watch.report(Progress::Begin(what.clone(), 0));
         let outcome = std::thread::scope(|scope| {
@@ -211,13 +226,17 @@ impl Instance {
 
     /// A connection of its own, for locks and sessions that last as long as it.
     pub fn apart(&self, name: &str) -> Result<Connection> {
-        Connection::open(&self.access, name, Purpose::Control)
+        self.connect(name, Purpose::Control)
     }
 
     /// Works in the store's database with statements of the store, inside one transaction. `work` says by its answer what becomes of it:
     /// kept (`true`) or taken back.
-    pub fn in_store<T>(&self, work: impl FnOnce(&mut Connection) -> Result<(T, bool)>) -> Result<T> {
-        let mut connection = Connection::open(&self.access, &self.side.to_string(), Purpose::Store)?;
+    pub fn in_store<T>(&self, by: By, work: impl FnOnce(&mut Connection) -> Result<(T, bool)>) -> Result<T> {
+        let access = if by == By::Script { self.script_access()? } else { &self.access };
+        let mut connection = self.connect_as(access, &self.side.to_string(), Purpose::Store)?;
+        if by == By::Script {
+            self.must_be_weak(access, &mut connection)?;
+        }
         connection.run(&statements::enter(&self.database))?;
         connection.run(&statements::begin())?;
         // Whatever fails, the connection ends with this function, and with it the transaction.
@@ -228,6 +247,44 @@ impl Instance {
             connection.run(&statements::rollback())?;
         }
         Ok(value)
+    }
+
+    fn script_access(&self) -> Result<&Access> {
+        let (side, database) = (self.side, &self.database);
+        self.script.as_ref().ok_or_else(|| {
+            Failure::refused(
+                "script_login_missing",
+                text!(
+                    "los scripts no tienen login en SQL Server: falta [servers.{side}] script_login",
+                    "scripts have no login on SQL Server: [servers.{side}] script_login is missing"
+                ),
+            )
+            .hint(text!(
+                "cree un login con usuario en {database} y sólo los permisos que el script necesita, y póngalo en relevo.toml: script_login = {{ user = \"…\", password = \"secret:…\" }}",
+                "create a login with a user in {database} and only the rights that the script needs, and put it into relevo.toml: script_login = {{ user = \"…\", password = \"secret:…\" }}"
+            ))
+        })
+    }
+
+    /// What a script sends is judged, but a judgement may err: its login must not be able to do harm outside the database.
+    fn must_be_weak(&self, access: &Access, connection: &mut Connection) -> Result<()> {
+        let rows = connection.run(&statements::permissions())?;
+        let strong = rows.first().map_or(Ok(true), |row| Ok::<_, Failure>(row.yes("sysadmin")? || row.yes("control_server")?))?;
+        if !strong {
+            return Ok(());
+        }
+        let (user, side) = (access.user.as_deref().unwrap_or("Windows"), self.side);
+        Err(Failure::refused(
+            "script_login_too_strong",
+            text!(
+                "el login {user} de los scripts administra todo el servidor",
+                "the scripts' login {user} administers the whole server"
+            ),
+        )
+        .hint(text!(
+            "use en [servers.{side}] script_login uno que no sea sysadmin",
+            "use one in [servers.{side}] script_login that is no sysadmin"
+        )))
     }
 
     /// A statement of the store, judged and timed.

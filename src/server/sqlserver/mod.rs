@@ -4,6 +4,7 @@
 
 pub mod address;
 mod apply;
+mod away;
 mod close;
 pub mod connection;
 mod copy;
@@ -40,7 +41,7 @@ use crate::model::{
     Next, Position, Scanned, Session, Side, Ticket, Versions,
 };
 use crate::progress::Watch;
-use crate::server::port::{DatabaseServer, Login, LoginsTaken, Part, Post, Survey};
+use crate::server::port::{By, DatabaseServer, Login, LoginsTaken, Part, Post, Survey};
 use crate::text::Text;
 use crate::world::Lock;
 
@@ -59,6 +60,10 @@ impl DatabaseServer for Instance {
 
     fn look(&self) -> Result<Look> {
         Instance::look(self)
+    }
+
+    fn ask_anew(&self) {
+        Instance::ask_anew(self);
     }
 
     fn versions(&self) -> Result<Versions> {
@@ -236,8 +241,8 @@ impl DatabaseServer for Instance {
         Instance::release_seats(self, statement, keep)
     }
 
-    fn query(&self, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
-        Instance::query(self, sql, params, limit)
+    fn query(&self, by: By, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
+        Instance::query(self, by, sql, params, limit)
     }
 
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {

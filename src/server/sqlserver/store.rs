@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::connection::Connection;
 use super::instance::Instance;
 use super::rows::Row;
 use super::statements::{self, Access, Check, DatabaseName, TableName, of_the_store};
 use crate::error::{Failure, Result};
 use crate::model::{Epoch, Ticket, TicketKey};
+use crate::server::port::By;
 use crate::text;
 
 impl Instance {
@@ -18,7 +18,7 @@ impl Instance {
             let tables = self.one(&statements::count_tables(database))?.must_int("tables")?;
             return if tables == 0 { Ok(()) } else { Err(self.no_table()) };
         }
-        let mut connection = Connection::open(&self.access, &self.side.to_string(), super::connection::Purpose::Maintenance)?;
+        let mut connection = self.connect(&self.side.to_string(), super::connection::Purpose::Maintenance)?;
         connection.each(&statements::tickets(database, &self.tickets, &known)?, &mut |row| each(ticket(&row)?))
     }
 
@@ -57,7 +57,7 @@ impl Instance {
     /// Runs the store's statement that frees licence seats; the rows it gives (`OUTPUT deleted.*`) go to `keep` before they are committed away.
     pub fn release_seats(&self, statement: &str, keep: &mut dyn FnMut(&[Value]) -> Result<()>) -> Result<u64> {
         let statement = of_the_store(statement, Access::Write)?;
-        self.in_store(|connection| {
+        self.in_store(By::Settings, |connection| {
             let rows = connection.ask(&self.asked(&statement, &[]), usize::MAX)?;
             keep(&rows)?;
             Ok((rows.len() as u64, true))
@@ -65,15 +65,15 @@ impl Instance {
     }
 
     /// Runs a reading statement; rows as objects, at most `limit`. What it might change all the same is taken back.
-    pub fn query(&self, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
+    pub fn query(&self, by: By, sql: &str, params: &[Value], limit: usize) -> Result<Vec<Value>> {
         let statement = of_the_store(sql, Access::Read)?;
-        self.in_store(|connection| Ok((connection.ask(&self.asked(&statement, params), limit)?, false)))
+        self.in_store(by, |connection| Ok((connection.ask(&self.asked(&statement, params), limit)?, false)))
     }
 
     /// Runs a changing statement in one transaction; rows changed.
     pub fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
         let statement = of_the_store(sql, Access::Write)?;
-        self.in_store(|connection| Ok((connection.change(&self.asked(&statement, params))?, true)))
+        self.in_store(By::Script, |connection| Ok((connection.change(&self.asked(&statement, params))?, true)))
     }
 }
 

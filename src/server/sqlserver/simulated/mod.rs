@@ -7,6 +7,7 @@ mod lacks;
 mod others;
 mod pair;
 mod rows;
+mod scripts;
 
 use std::path::Path;
 use std::sync::Arc;

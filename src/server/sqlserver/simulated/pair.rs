@@ -48,7 +48,7 @@ impl Served {
             std::fs::read_to_string(&file).ok()?.parse().ok()
         });
         let port = port.expect("it listens");
-        Served { instance: instance(side, port, &exchange, PASSWORD), port, stop, thread: Some(thread) }
+        Served { instance: instance(side, port, &exchange, Some("guiones")), port, stop, thread: Some(thread) }
     }
 
     /// A program's connection, as `sa`.
@@ -72,23 +72,24 @@ impl Drop for Served {
     }
 }
 
-/// The driver's view of an instance on a port of this computer.
-pub fn instance(side: Side, port: u16, exchange: &Path, password: &str) -> Instance {
-    let password = password.to_owned();
+/// The driver's view of an instance on a port of this computer; `scripts`: the login of scripts.
+pub fn instance(side: Side, port: u16, exchange: &Path, scripts: Option<&str>) -> Instance {
     let section = SqlServerSection { between_looks: Duration::from_millis(10), ..SqlServerSection::default() };
+    let access = |user: &str| Access {
+        instance: format!("EQUIPO-{side}"),
+        address: Address::parse(&format!("127.0.0.1,{port}")).unwrap(),
+        user: Some(user.to_owned()),
+        password: Box::new(|| Ok(PASSWORD.to_owned())),
+        encryption: Encryption::None,
+        trust: false,
+        connect_within: section.connect_timeout,
+        answer_within: section.statement_timeout,
+        spent: Arc::default(),
+    };
     Instance::new(Parts {
         side,
-        access: Access {
-            instance: format!("EQUIPO-{side}"),
-            address: Address::parse(&format!("127.0.0.1,{port}")).unwrap(),
-            user: Some("relevo".to_owned()),
-            password: Box::new(move || Ok(password.clone())),
-            encryption: Encryption::None,
-            trust: false,
-            connect_within: section.connect_timeout,
-            answer_within: section.statement_timeout,
-            spent: Arc::default(),
-        },
+        access: access("relevo"),
+        script: scripts.map(access),
         database: DatabaseName::new("BDPdv").unwrap(),
         exchange: (ServerPath::new(&exchange.to_string_lossy()).unwrap(), exchange.to_owned()),
         tickets: Tickets::default(),

@@ -15,9 +15,29 @@ pub enum Token {
 
 /// The tokens, or `None` where a quote or comment is not closed.
 pub fn tokens(sql: &str) -> Option<Vec<Token>> {
-    let mut found = Vec::new();
+    placed(sql).map(|(tokens, _)| tokens)
+}
+
+/// The statement with every `?` as SQL Server calls its parameters: `@P1`, `@P2`… `None` where a quote or comment is not closed.
+pub fn numbered(sql: &str) -> Option<String> {
+    let (tokens, places) = placed(sql)?;
+    let (mut text, mut from) = (String::new(), 0);
+    let marks = tokens.iter().zip(places).filter(|(token, _)| **token == Token::Sign('?'));
+    for (number, (_, at)) in (1..).zip(marks) {
+        text.push_str(&sql[from..at]);
+        text.push_str(&format!("@P{number}"));
+        from = at + 1;
+    }
+    text.push_str(&sql[from..]);
+    Some(text)
+}
+
+/// The tokens, and where each begins.
+fn placed(sql: &str) -> Option<(Vec<Token>, Vec<usize>)> {
+    let (mut found, mut places) = (Vec::new(), Vec::new());
     let mut rest = sql;
     while let Some(first) = rest.chars().next() {
+        let at = sql.len() - rest.len();
         let second = rest[first.len_utf8()..].chars().next();
         rest = match (first, second) {
             (c, _) if c.is_whitespace() || c == '\u{feff}' => &rest[c.len_utf8()..],
@@ -37,8 +57,9 @@ pub fn tokens(sql: &str) -> Option<Vec<Token>> {
                 &rest[c.len_utf8()..]
             }
         };
+        places.resize(found.len(), at); // a comment or a blank is no token
     }
-    Some(found)
+    Some((found, places))
 }
 
 fn part(c: char) -> bool {
@@ -102,10 +123,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn marks_are_numbered_where_they_stand_for_a_value() {
+        for (sql, expected) in [
+            ("SELECT 1", "SELECT 1"),
+            ("SELECT ? /* ? */, '?' -- ?\n, [?], \"?\" WHERE ñ=?", "SELECT @P1 /* ? */, '?' -- ?\n, [?], \"?\" WHERE ñ=@P2"),
+            ("VALUES (?,?,?)", "VALUES (@P1,@P2,@P3)"),
+        ] {
+            assert_eq!(numbered(sql).as_deref(), Some(expected));
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(sql in "\\PC{0,60}", like in "['\\[\\]\"N/*\\- a;]{0,30}") {
             let _ = (tokens(&sql), tokens(&like));
+            let marks = |sql: &str| tokens(sql).map_or(0, |tokens| tokens.iter().filter(|t| **t == Token::Sign('?')).count());
+            prop_assert_eq!(numbered(&sql).map_or(0, |text| marks(&text)), 0);
         }
     }
 }

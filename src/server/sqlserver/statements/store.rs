@@ -1,7 +1,7 @@
 //! Statements that the store and its scripts wrote. They travel with parameters and run in the store's database; the only place where
 //! text that others wrote becomes a statement, so it is judged first: one kind of work, on the store's own tables.
 
-use super::reader::{Token, tokens};
+use super::reader::{Token, numbered, tokens};
 use super::{DatabaseName, Statement};
 use crate::error::{Failure, Result};
 use crate::text;
@@ -66,7 +66,8 @@ pub fn of_the_store(sql: &str, access: Access) -> Result<Statement> {
         }
     }
     let name = if access == Access::Read { "store_query" } else { "store_change" };
-    Ok(Statement::new(name, sql.to_owned()))
+    // Scripts write `?` for a parameter, whatever the server; `@P1` is as good here.
+    Ok(Statement::new(name, numbered(sql).unwrap_or_else(|| sql.to_owned())))
 }
 
 fn refused(why: &str) -> Failure {
