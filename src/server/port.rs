@@ -97,6 +97,9 @@ pub trait DatabaseServer: Send + Sync {
     /// The logins by which the programs of the store enter this server.
     fn logins(&self) -> Result<Vec<Login>>;
 
+    /// Forgets the server's own history of backups that is older than so many days; `false` where it keeps none.
+    fn forget_history(&self, older_than_days: u32) -> Result<bool>;
+
     /// Gives this server the logins of the other one, with their SID and the hash of their password.
     fn take_logins(&self, logins: &[Login]) -> Result<LoginsTaken>;
 

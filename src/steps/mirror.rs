@@ -19,7 +19,7 @@ use crate::server::DatabaseServer;
 use crate::server::port::Part;
 use crate::steps::standby::{Forward, apply_only, as_standby, bring_forward, chain_of, is_unusable, proved};
 use crate::steps::survey::{Seen, first_in_reach, survey, survey_known};
-use crate::steps::{Context, locks, logins};
+use crate::steps::{Context, history, locks, logins};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Draft, Listing, Streamed};
 use crate::text;
@@ -133,6 +133,7 @@ fn make(cx: &Context, full: bool, apply: bool, target: Option<&str>) -> Result<V
     if let Some(failure) = trouble {
         return Err(failure);
     }
+    history::clean(store, cx.watch);
     let copies = all[first].known().map(|listing| listing.copies.as_slice()).unwrap_or_default();
     let newest = copies.iter().map(|l| &l.manifest).filter(|m| m.kind != CopyKind::Tail).max_by_key(|m| (m.epoch, m.sequence));
     let verified = applied.is_some() && applied.as_ref() == newest.map(|m| &m.to);

@@ -3,6 +3,7 @@
 //! again where a script can call a step by itself.
 
 pub mod files;
+pub mod history;
 pub mod locks;
 pub mod logins;
 pub mod mirror;

@@ -12,7 +12,7 @@ use crate::plan::promote::Reach;
 use crate::progress::Watch;
 use crate::steps::mirror::{damaged, named};
 use crate::steps::survey::{Seen, manifest_of, survey, survey_known};
-use crate::steps::{Context, logins, signals};
+use crate::steps::{Context, history, logins, signals};
 use crate::store::Store;
 use crate::targets::copies::{Copies, Listing};
 use crate::text;
@@ -50,6 +50,7 @@ pub(super) fn apply_only(cx: &Context) -> Result<Value> {
         return Err(failure);
     }
     newer_is_unusable(store, &all, after.as_ref(), cx.watch)?;
+    history::clean(store, cx.watch);
     Ok(json!({
         "kind": "apply", "reason": null, "copy": null, "sequence": after.as_ref().map(|p| p.sequence), "pages": 0, "bytes": 0,
         "applied": after.is_some() && after != before, "verified": after.is_some(), "others": [], "logins": logins, "age_s": at.and_then(|at| facts::age_s(store, &at)),

@@ -8,6 +8,7 @@ use super::header::set_of;
 use super::instance::Instance;
 use super::look::standby_position;
 use super::notes::{Closed, Note, Standby};
+use super::room::bytes;
 use super::statements::{
     self, DatabaseName, Devices, LogicalName, Move, Recovery, Restore, RestoreKind, ScratchName, ServerPath,
 };
@@ -116,6 +117,7 @@ impl Instance {
         };
         // Named after the copy: one that a dead process left half written is written anew.
         let file = format!("{}.{ending}", copy.name);
+        self.must_have_room(copy.bytes)?;
         let path = self.exchange_here.join(&file);
         let writing = |e: &std::io::Error| Failure::io(text!("no se pudo escribir", "could not write"), &path, e);
         watch.report(Progress::Begin(text!("trayendo la copia", "fetching the copy"), copy.bytes));
@@ -240,7 +242,7 @@ impl Instance {
         let listed = self.long(&statements::file_list(&Devices::one(self.exchange.join(file)?)), &what, &Watch::silent())?;
         let own = if exists { self.ask(&statements::database_files(database))? } else { Vec::new() };
         let instance = self.one(&statements::instance())?;
-        let mut moves = Vec::new();
+        let (mut moves, mut grows) = (Vec::new(), Vec::new());
         for (at, row) in listed.iter().enumerate() {
             let logical = row.must_words("LogicalName")?;
             let log = row.must_words("Type")?.trim() == "L";
@@ -255,7 +257,12 @@ impl Instance {
                     ServerPath::new(&folder)?.join(&name)?
                 }
             };
+            let there = there.and_then(|own| bytes(own, "bytes")).unwrap_or(0);
+            grows.push((to.as_str().to_owned(), bytes(row, "Size").unwrap_or(0).saturating_sub(there)));
             moves.push(Move { logical: LogicalName::new(&logical)?, to });
+        }
+        if grows.iter().any(|(_, bytes)| *bytes > 0) {
+            self.must_have_room_at(&self.volumes(exists).unwrap_or_default(), &grows)?;
         }
         Ok(moves)
     }

@@ -47,6 +47,12 @@ impl Instance {
     fn close(&self, how: Fencing, last_folio: Option<i64>, watch: &Watch) -> Result<()> {
         let logged = self.must_see()?.logged();
         let (what, closing) = (text!("cerrando la base", "closing the database"), |file| Closed { how, file, last_folio });
+        // A closed database is worth nothing to anybody: before anything is closed.
+        self.must_have_room_for(&match how {
+            Fencing::Handover if logged => BackupKind::Tail(Fence::Planned),
+            Fencing::Handover => BackupKind::FinalDifferential,
+            Fencing::Aside => BackupKind::Full { copy_only: true },
+        })?;
         match how {
             Fencing::Handover => {
                 // The file is noted first: should this process end here, the tail is still found.

@@ -186,6 +186,7 @@ impl Instance {
             BackupKind::Differential => ("diferencial", "dif", text!("respaldando lo que cambió", "backing up what changed")),
             _ => ("completa", "bak", text!("respaldando la base", "backing up the database")),
         };
+        self.must_have_room_for(&kind)?;
         let file = self.file_name(word, ending);
         let part = format!("{file}.part");
         self.labelled(Label::PagesTable, || self.back_up(kind, &self.exchange.join(&part)?, &what, watch))?;
@@ -349,6 +350,14 @@ impl Instance {
             }
             std::thread::sleep(LOOK_EVERY);
         }
+    }
+
+    /// Forgets what msdb remembers of backups that are older than so many days. Its dates are the server's local time; a day more or less
+    /// does not matter.
+    pub fn forget_history(&self, older_than_days: u32) -> Result<()> {
+        let day = self.world.now().date().saturating_sub(jiff::Span::new().days(older_than_days));
+        let what = text!("limpiando el historial de respaldos", "clearing the history of backups");
+        self.long(&statements::clean_history(&ServerTime::new(&format!("{day}T00:00:00"))?), &what, &Watch::silent()).map(drop)
     }
 
     /// Notes in the database which of its flags a restore elsewhere would drop.

@@ -18,6 +18,7 @@ mod notes;
 pub mod plain;
 pub mod preflight;
 mod record;
+mod room;
 pub mod rows;
 mod sessions;
 pub mod spent;
@@ -128,6 +129,10 @@ impl DatabaseServer for Instance {
 
     fn logins(&self) -> Result<Vec<Login>> {
         Instance::logins(self)
+    }
+
+    fn forget_history(&self, older_than_days: u32) -> Result<bool> {
+        Instance::forget_history(self, older_than_days).map(|()| true)
     }
 
     fn take_logins(&self, logins: &[Login]) -> Result<LoginsTaken> {

@@ -39,7 +39,7 @@ pub fn object(row: &tiberius::Row) -> Value {
     Value::Object(object)
 }
 
-/// Numbers as numbers, where JSON holds them exactly; all else as text: numeric and money with all their digits, times in ISO 8601,
+/// Numbers as numbers (money too: the client has it as a float); all else as text: numeric with all its digits, times in ISO 8601,
 /// uniqueidentifier in lower case, bytes in hex.
 pub fn json(value: &ColumnData<'_>) -> Value {
     let some = match value {

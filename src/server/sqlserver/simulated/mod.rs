@@ -8,6 +8,7 @@ mod others;
 mod pair;
 mod rows;
 mod scripts;
+mod space;
 
 use std::path::Path;
 use std::sync::Arc;

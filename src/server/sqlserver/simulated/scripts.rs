@@ -47,7 +47,7 @@ fn values_go_both_ways() {
     let params = [json!(90), json!("CAJA ñ'2"), json!("2026-11-24T10:00:05"), json!(12.5)];
     assert_eq!(main.execute(inserted, &params).unwrap(), 1);
     let found = query(main, "SELECT Folio, Caja, Fecha, Total, Epoca FROM Ventas WHERE Folio=? AND Caja=?", &params[..2]);
-    let expected = json!({ "Folio": 90, "Caja": "CAJA ñ'2", "Fecha": "2026-11-24T10:00:05", "Total": "12.5000", "Epoca": null });
+    let expected = json!({ "Folio": 90, "Caja": "CAJA ñ'2", "Fecha": "2026-11-24T10:00:05", "Total": 12.5, "Epoca": null });
     assert_eq!(found, [expected]);
     assert_eq!(
         query(main, "SELECT ? AS a, ? AS b, ? AS c", &[json!(true), json!(null), json!(i64::MAX)]),
