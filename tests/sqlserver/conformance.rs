@@ -10,7 +10,7 @@ use relevo::model::{
 };
 use relevo::progress::Watch;
 use relevo::server::DatabaseServer;
-use relevo::server::port::Part;
+use relevo::server::port::{By, Part};
 use relevo::server::sqlserver::address::Address;
 use relevo::server::sqlserver::connection::Access;
 use relevo::server::sqlserver::instance::{Instance, Parts};
@@ -20,6 +20,8 @@ use relevo::server::sqlserver::statements::{DatabaseName, ServerPath};
 use crate::harness::Shop;
 
 const DATABASE: &str = "RelevoPrueba";
+/// Login of scripts, and its password.
+const SCRIPTS: (&str, &str) = ("relevo_prueba_guiones", "Guiones-2026");
 
 /// One of the two instances.
 struct Place {
@@ -52,11 +54,10 @@ impl Place {
     }
 
     fn server(&self, side: Side) -> Instance {
-        let password = self.password.clone();
-        let access = Access {
+        let access = |user: &str, password: String| Access {
             instance: self.address.clone(),
             address: Address::parse(&self.address).unwrap(),
-            user: Some(self.user.clone()),
+            user: Some(user.to_owned()),
             password: Box::new(move || Ok(password.clone())),
             encryption: self.encryption,
             trust: true,
@@ -67,7 +68,8 @@ impl Place {
         let section = SqlServerSection { between_looks: std::time::Duration::from_millis(100), ..SqlServerSection::default() };
         Instance::new(Parts {
             side,
-            access,
+            access: access(&self.user, self.password.clone()),
+            script: Some(access(SCRIPTS.0, SCRIPTS.1.to_owned())),
             database: DatabaseName::new(DATABASE).unwrap(),
             exchange: (ServerPath::new(self.folder.to_str().unwrap()).unwrap(), self.folder.clone()),
             tickets: Tickets::default(),
@@ -103,6 +105,22 @@ impl Place {
             }
             session.batch(&format!("DROP DATABASE [{name}]")).unwrap();
         }
+    }
+
+    /// The login of scripts, with a user in the database.
+    fn create_script_login(&self) {
+        let (name, password) = SCRIPTS;
+        self.drop_script_login();
+        let mut session = self.program("prueba", DATABASE);
+        session.batch(&format!("CREATE LOGIN [{name}] WITH PASSWORD=N'{password}', CHECK_POLICY=OFF")).unwrap();
+        session.batch(&format!("CREATE USER [{name}] FOR LOGIN [{name}]")).unwrap();
+        for role in ["db_datareader", "db_datawriter"] {
+            session.batch(&format!("ALTER ROLE [{role}] ADD MEMBER [{name}]")).unwrap();
+        }
+    }
+
+    fn drop_script_login(&self) {
+        let _ = self.program("prueba", "master").batch(&format!("DROP LOGIN [{}]", SCRIPTS.0)); // there may be none
     }
 
     fn sell(&self, epoch: i64, folios: std::ops::RangeInclusive<i64>) {
@@ -203,7 +221,7 @@ fn run(at_main: &Place, at_backup: &Place) {
     apply(&backup, &full, 1);
     assert_eq!(DatabaseServer::look(&backup).unwrap().position, Some(full.scanned.to.clone()));
     at_main.sell(1, 4..=5);
-    assert_eq!(DatabaseServer::next(&main, &full.scanned.to).unwrap(), Next::Increment);
+    assert_eq!(DatabaseServer::next(&main, &full.scanned.to, CopyKind::Full).unwrap(), Next::Increment);
     let log = take(&main, CopyKind::Increment, Some(&full.scanned.to), &first, 2).unwrap();
     apply(&backup, &log, 2);
     apply(&backup, &log, 2); // once more, as after a crash
@@ -212,11 +230,11 @@ fn run(at_main: &Place, at_backup: &Place) {
     let foreign = format!("BACKUP LOG [{DATABASE}] TO DISK={} WITH FORMAT", elsewhere.literal());
     at_main.program("prueba", "master").batch(&foreign).unwrap();
     at_main.sell(1, 7..=7);
-    assert_eq!(DatabaseServer::next(&main, &log.scanned.to).unwrap(), Next::Differential);
+    assert_eq!(DatabaseServer::next(&main, &log.scanned.to, CopyKind::Increment).unwrap(), Next::Differential);
     let bridge = take(&main, CopyKind::Differential, Some(&full.scanned.to), &first, 3).unwrap();
     apply(&backup, &bridge, 3);
     at_main.sell(1, 8..=8);
-    assert_eq!(DatabaseServer::next(&main, &bridge.scanned.to).unwrap(), Next::Increment);
+    assert_eq!(DatabaseServer::next(&main, &bridge.scanned.to, CopyKind::Differential).unwrap(), Next::Increment);
     let again = take(&main, CopyKind::Increment, Some(&bridge.scanned.to), &first, 4).unwrap();
     apply(&backup, &again, 4);
     assert_eq!(DatabaseServer::verify_standby(&backup, &watch).unwrap(), again.scanned.to);
@@ -244,7 +262,7 @@ fn run(at_main: &Place, at_backup: &Place) {
     DatabaseServer::fence(&main, Fencing::Handover).unwrap();
     DatabaseServer::fence(&main, Fencing::Handover).unwrap();
     assert_eq!(DatabaseServer::look(&main).unwrap().state, DatabaseState::Fenced);
-    assert_eq!(DatabaseServer::next(&main, &again.scanned.to).unwrap(), Next::Increment);
+    assert_eq!(DatabaseServer::next(&main, &again.scanned.to, CopyKind::Full).unwrap(), Next::Increment);
     let tail = take(&main, CopyKind::Increment, Some(&again.scanned.to), &first, 5).unwrap();
     apply(&backup, &tail, 5);
 
@@ -304,8 +322,11 @@ fn run(at_main: &Place, at_backup: &Place) {
     DatabaseServer::unfence(&main).unwrap();
     assert_eq!(folios(&main), (1..=9).chain(110..=112).chain([130]).collect::<Vec<_>>());
     assert_eq!(DatabaseServer::integrity(&main).unwrap(), Vec::<String>::new());
-    assert!(main.execute("UPDATE Ventas SET Total=2 WHERE Folio=@P1", &[130.into()]).unwrap() == 1);
-    let rows = main.query("SELECT Folio, Total FROM Ventas WHERE Folio>@P1 ORDER BY Folio", &[111.into()], 10).unwrap();
+    at_main.create_script_login();
+    assert!(main.execute("UPDATE Ventas SET Total=2 WHERE Folio=?", &[130.into()]).unwrap() == 1);
+    let rows =
+        main.query(By::Script, "SELECT Folio, Total FROM Ventas WHERE Folio>@P1 ORDER BY Folio", &[111.into()], 10).unwrap();
     assert_eq!(rows, [serde_json::json!({"Folio": 112, "Total": 1.5}), serde_json::json!({"Folio": 130, "Total": 2.0})]);
-    assert_eq!(main.query("DELETE FROM Ventas", &[], 10).unwrap_err().kind, "statement_refused");
+    assert_eq!(main.query(By::Script, "DELETE FROM Ventas", &[], 10).unwrap_err().kind, "statement_refused");
+    at_main.drop_script_login();
 }

@@ -5,3 +5,4 @@ mod conformance;
 mod connect;
 mod crash;
 mod day;
+mod preflight;

@@ -128,7 +128,16 @@ fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 fn enters(served: &Served, user: &str, password: &str) -> bool {
-    let program = Program { port: served.port, user, password, name: "PosPdv", machine: "CAJA9", database: "master" };
+    let program = Program {
+        host: "127.0.0.1",
+        encrypted: false,
+        port: served.port,
+        user,
+        password,
+        name: "PosPdv",
+        machine: "CAJA9",
+        database: "master",
+    };
     Plain::connect(&program).is_ok()
 }
 

@@ -53,7 +53,16 @@ impl Served {
 
     /// A program's connection, as `sa`.
     pub fn program(&self, name: &str, database: &str) -> Plain {
-        let program = Program { port: self.port, user: "sa", password: PASSWORD, name, machine: "CAJA9", database };
+        let program = Program {
+            host: "127.0.0.1",
+            encrypted: false,
+            port: self.port,
+            user: "sa",
+            password: PASSWORD,
+            name,
+            machine: "CAJA9",
+            database,
+        };
         Plain::connect(&program).unwrap()
     }
 

@@ -34,9 +34,7 @@ fn a_full_disk_is_refused_before_anything_is_changed() {
     let main: &dyn DatabaseServer = &pair.main.instance;
     free(&pair, "main", Some(9 << 20));
     let files = |side: &str| std::fs::read_dir(pair.dir.path().join(format!("{side}-paso"))).unwrap().count();
-    for failure in
-        [full(&pair.main).unwrap_err(), main.fence(Fencing::Handover).unwrap_err(), main.fence(Fencing::Aside).unwrap_err()]
-    {
+    for failure in [full(&pair.main).unwrap_err(), main.fence(Fencing::Aside).unwrap_err()] {
         assert_eq!(failure.kind, "sql_no_room", "{failure:?}");
         assert!(failure.message.en.contains("9 are free") && failure.message.es.contains("quedan 9"), "{failure:?}");
     }
@@ -45,6 +43,9 @@ fn a_full_disk_is_refused_before_anything_is_changed() {
     assert_eq!(access, [["MULTI_USER"]]);
     free(&pair, "main", None);
     let (scanned, bytes) = full(&pair.main).unwrap();
+    free(&pair, "main", Some(9 << 20));
+    assert_eq!(main.fence(Fencing::Handover).unwrap_err().kind, "sql_no_room");
+    assert_eq!(main.look().unwrap().state, DatabaseState::Open);
 
     let backup: &dyn DatabaseServer = &pair.backup.instance;
     let copy =
