@@ -87,3 +87,25 @@ fn who_else_backed_main_up_is_told_in_both_languages() {
     let said = shop.say("main", "es", &["mirror"]).expect(0);
     assert!(said.err.contains("otro programa se llevó parte del registro (sa,") || said.out.contains("(sa,"), "{said:?}");
 }
+
+/// Main's computer takes connections and says nothing, as a hung one does. Who looks waits about as long as one connection may take.
+#[test]
+fn a_hung_main_is_waited_for_once() {
+    let shop = Shop::on_sqlserver();
+    shop.json("main", &["mirror"]).expect(0);
+    let port = shop.sql().port("main");
+    shop.main_off();
+    let _silent = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    std::thread::scope(|scope| {
+        for words in [&["status"][..], &["launch", "--program", "pospdv"]] {
+            let shop = &shop;
+            scope.spawn(move || {
+                let began = std::time::Instant::now();
+                let ran = shop.say("till2", "en", words);
+                let took = began.elapsed().as_secs_f64();
+                // The default of `connect_timeout` is 5 s.
+                assert!((5.0..9.0).contains(&took), "{words:?}: {took} s\n{}{}", ran.out, ran.err);
+            });
+        }
+    });
+}

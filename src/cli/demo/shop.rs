@@ -200,15 +200,16 @@ impl<'a> Shop<'a> {
 
     /// Kills every process of main; its tills' programs notice by themselves.
     pub fn kill_main(&mut self) -> Result<()> {
-        if let Some(instances) = &mut self.instances {
-            instances.kill(Side::Main);
-        }
+        // Looked for first: without its instance it ends by itself.
         let Some(server) = self.servers(&self.layout.machine(Machine::Main)).into_iter().find(|p| self.session.world.is_alive(p))
         else {
             let log = self.layout.log(Machine::Main);
             let what = text!("no se encontró su SvrPdv", "its SvrPdv was not found");
             return Err(failed(Machine::Main, &["launch", "--program", "svrpdv"], &log, what, None));
         };
+        if let Some(instances) = &mut self.instances {
+            instances.kill(Side::Main);
+        }
         self.stop_server(&server, Duration::ZERO)
     }
 

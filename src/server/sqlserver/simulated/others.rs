@@ -118,6 +118,17 @@ fn a_main_that_went_back_is_seeded_anew() {
     assert_eq!(main.instance.next(&full.to, CopyKind::Full).unwrap(), Next::Increment);
 }
 
+/// With main away, the standby says by which version its copies were made.
+#[test]
+fn a_standby_knows_what_its_copies_were_made_by() {
+    let pair = Pair::of(15, 15);
+    let (full, bytes) = copy(&pair.main, CopyKind::Full, None, 1);
+    apply(&pair.backup, CopyKind::Full, &full, &bytes);
+    let versions = DatabaseServer::versions(&pair.backup.instance).unwrap();
+    assert_eq!((versions.own, versions.of_copies), (Some(15), Some(15)));
+    assert_eq!(DatabaseServer::versions(&pair.main.instance).unwrap().of_copies, None);
+}
+
 fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
