@@ -61,6 +61,15 @@ pub fn publish(cx: &Context, side: Side, record: &EpochRecord) -> Result<Value> 
 pub fn lift_fence(cx: &Context, side: Side) -> Result<()> {
     let server = cx.store.server(side);
     let look = server.look()?;
+    // Main's own launch lifts what stays there; of the backup nobody else would.
+    if side == Side::Backup && !look.reachable {
+        let instance = &look.instance;
+        return Err(Failure::failed(
+            "backup_unreachable",
+            text!("no se alcanza el servidor de respaldo ({instance})", "the backup server cannot be reached ({instance})"),
+        )
+        .hint(text!("inicie su servicio", "start its service")));
+    }
     if look.state != DatabaseState::Fenced {
         return Ok(());
     }

@@ -35,7 +35,7 @@ const AS_EMBEDDED: [&str; 7] = [
     "first start after a restore",
 ];
 
-const WITH_A_LOG: &[Scenario] = &[
+pub const WITH_A_LOG: &[Scenario] = &[
     Scenario {
         name: "mirror differential",
         prepare: |shop| {
@@ -84,7 +84,7 @@ const WITH_A_LOG: &[Scenario] = &[
     },
 ];
 
-fn scenarios() -> Vec<&'static Scenario> {
+pub fn scenarios() -> Vec<&'static Scenario> {
     let only = std::env::var("RELEVO_CRASH_ONLY").ok();
     let known = SCENARIOS.iter().filter(|scenario| AS_EMBEDDED.contains(&scenario.name));
     known.chain(WITH_A_LOG).filter(|scenario| only.as_ref().is_none_or(|only| scenario.name == only)).collect()

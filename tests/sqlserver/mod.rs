@@ -5,4 +5,5 @@ mod conformance;
 mod connect;
 mod crash;
 mod day;
+mod power;
 mod preflight;

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::decide::{Access, State};
-use super::errors::{Answer, asks_for};
+use super::errors::{Answer, asks_for, is_of_client};
 use super::instance::Instance;
 use super::notes::{Closed, Note, Received};
 use super::statements::{
@@ -278,9 +278,13 @@ impl Instance {
     /// Undoes [`Instance::place`]: the old database has its name again, closed. What was attached is detached; its files stay.
     pub fn unplace(&self, keep: &str, watch: &Watch) -> Result<()> {
         let Some(received) = self.notes()?.received else { return Ok(()) };
-        // The log's tail stays applied: main waits, further along than before, and the backup opens where its tail ended.
-        if received.files.iter().any(|file| file.ends_with(".trn")) {
-            return Ok(());
+        // The log's tail stays applied: main waits, further along than before, and the backup opens where its tail ended. One that was cut off
+        // is applied to its end: a database in the middle of it could be used for nothing else.
+        if let Some(tail) = received.files.iter().find(|file| file.ends_with(".trn")) {
+            return match self.labelled(Label::DatabasePlace, || self.apply_tail(tail, watch)) {
+                Err(failure) if is_of_client(&failure) => Err(failure),
+                _ => Ok(()),
+            };
         }
         let what = text!("devolviendo la base anterior", "giving back the old database");
         let kept =

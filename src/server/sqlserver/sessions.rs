@@ -62,6 +62,8 @@ impl Instance {
         if self.is_served()? {
             return Ok(None);
         }
+        // A fence that a power cut left halfway keeps everybody but one out: who serves is to be reached.
+        self.let_everybody_in()?;
         // SvrPdv's own session is what says that it serves; there is nothing to hold for it.
         Ok(Some(Post { gate, server: None }))
     }
