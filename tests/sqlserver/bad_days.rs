@@ -397,3 +397,31 @@ fn damaged_pages_are_said_and_the_older_copies_stay() {
     let copies: Value = shop.json("caja", &["target", "list"]).expect(0).json();
     assert!(copies.to_string().contains("e000001-s00000001-full"), "{copies}");
 }
+
+/// A hypervisor's or Windows' own backup takes a snapshot: it becomes the base of differentials, and no file of it can be restored.
+#[test]
+fn a_snapshot_of_the_whole_machine_moves_the_base() {
+    let shop = Shop::on_sqlserver();
+    let snapshot = || {
+        shop.sql().order("main", ""); // once for every change of the orders
+        shop.sql().batch("main", "master", &["SELECT 1"]);
+        shop.sql().order("main", &format!(r#"{{"snapshots": ["{DATABASE}"]}}"#));
+    };
+    shop.json("main", &["mirror"]).expect(0);
+    shop.sell("main", "CAJA2", 2);
+    snapshot();
+    // FULL: the log goes on through it, and it is said who was at work.
+    let log = shop.json("main", &["mirror"]).expect(0).json();
+    assert_eq!((log["kind"].as_str(), log["applied"].as_bool()), (Some("increment"), Some(true)), "{log}");
+    assert!(!log["others"].as_array().unwrap().is_empty(), "{log}");
+    shop.sql().batch("main", "master", &[&format!("ALTER DATABASE [{DATABASE}] SET RECOVERY SIMPLE")]);
+    shop.json("main", &["mirror"]).expect(0);
+    shop.sell("main", "CAJA2", 2);
+    snapshot();
+    // SIMPLE: a differential of it would fit nothing that the standby has.
+    let seed = shop.json("main", &["mirror"]).expect(0).json();
+    assert_eq!((seed["kind"].as_str(), seed["applied"].as_bool()), (Some("full"), Some(true)), "{seed}");
+    shop.main_off();
+    shop.json("caja", &["promote"]).expect(0);
+    assert_eq!(shop.sold("caja"), shop.acknowledged());
+}

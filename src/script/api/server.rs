@@ -56,7 +56,7 @@ pub(super) const ALL: &[Primitive] = &[
         name: "query",
         params: &[param("sql", Kind::Text), param("params", Kind::List)],
         returns: Kind::List,
-        errors: &["not_the_holder", "sql"],
+        errors: &["not_the_holder", "statement_refused", "script_login_missing", "script_login_too_strong", "sql"],
         doc: Doc("Consulta en el servidor en servicio; un mapa por renglón.", "Reads on the holder; one map a row."),
         example: "let rows = server::query(\"SELECT COUNT(*) AS n FROM Ventas WHERE Caja = ?\", [\"CAJA2\"]);\nlog::info(`${rows[0].n}`);",
         ..SERVER
@@ -65,7 +65,7 @@ pub(super) const ALL: &[Primitive] = &[
         name: "execute",
         params: &[param("sql", Kind::Text), param("params", Kind::List)],
         returns: Kind::Int,
-        errors: &["not_the_holder", "sql"],
+        errors: &["not_the_holder", "statement_refused", "script_login_missing", "script_login_too_strong", "sql"],
         effect: Effect::Effect,
         undo: Doc("no se deshace", "not undone"),
         doc: Doc(
