@@ -64,13 +64,9 @@ fn rows_are_what_the_statements_say() {
         (owner_login(), Some(1)),
         (orphaned_users(database), Some(0)),
         (file_exists(&file), Some(1)),
-        (file_size(&file), Some(1)),
-        (file_content(&file), Some(1)),
-        (file_piece(&file, 0, 4), Some(1)),
         (free_space(Some(database)), Some(1)),
         (free_space(None), Some(1)),
         (drives(), None),
-        (backup_folder(), Some(1)),
         (columns_of(database, &TableName::new("Ventas").unwrap()), Some(5)),
         (columns_of(database, &TableName::new("Nada").unwrap()), Some(0)),
         (count_tables(database), Some(1)),
@@ -94,7 +90,6 @@ fn rows_are_what_the_statements_say() {
                 (Kind::Int, Some(kind)) => kind == Type::Int,
                 (Kind::Big, Some(kind)) => kind == Type::BigInt,
                 (Kind::Words | Kind::Guid | Kind::Lsn | Kind::Time | Kind::Hex, Some(kind)) => matches!(kind, Type::NVarChar(_)),
-                (Kind::Bytes, Some(kind)) => matches!(kind, Type::VarBinary(_)),
                 (Kind::Own(_), Some(_)) => true,
             };
             if !fits {

@@ -137,8 +137,6 @@ pub enum Kind {
     Time,
     /// nvarchar(max): bytes in style 1 (`0x…`)
     Hex,
-    /// varbinary(max)
-    Bytes,
     /// As RESTORE answers it: a type of the server's own, given in words
     Own(&'static str),
 }
@@ -163,7 +161,7 @@ impl Column {
             Kind::Lsn => format!("CAST({from} AS nvarchar(30)) AS [{name}]"),
             Kind::Time => format!("CONVERT(nvarchar(30), {from}, 126) AS [{name}]"),
             Kind::Hex => format!("CONVERT(nvarchar(max), {from}, 1) AS [{name}]"),
-            Kind::Bytes | Kind::Own(_) => format!("{from} AS [{name}]"),
+            Kind::Own(_) => format!("{from} AS [{name}]"),
         }
     }
 }

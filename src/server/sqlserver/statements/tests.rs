@@ -143,12 +143,8 @@ fn of_instance(all: &mut Vec<Statement>) {
     all.extend([
         clean_history(&ServerTime::new("2026-01-01T10:00:00").unwrap()),
         file_exists(&file),
-        file_size(&file),
-        file_content(&file),
-        file_piece(&file, 0, 1 << 20),
         free_space(None),
         drives(),
-        backup_folder(),
         logins(),
         owner_login(),
         create_login(&login, &sid, &hash),
