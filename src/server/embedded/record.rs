@@ -15,8 +15,9 @@ use crate::model::kept;
 use crate::model::{DatabaseId, Epoch, EpochRecord, FolioRule, Intent, RunId, Side};
 use crate::server::embedded::sql;
 use crate::server::epoch::{self, Step, higher, started};
+use crate::server::labelled;
 use crate::text;
-use crate::world::{Label, Moment, World, read_if_there};
+use crate::world::{Label, World, read_if_there};
 
 const EPOCH_FILE: &str = "relevo.epoch";
 const INTENT_FILE: &str = "relevo.intent";
@@ -180,19 +181,6 @@ fn move_folio(transaction: &Transaction<'_>, rule: FolioRule, tickets: &Tickets)
     transaction.execute("DELETE FROM relevo_folio", []).map_err(sql::failed)?;
     transaction.execute("INSERT INTO relevo_folio(next) VALUES (?1)", [used.saturating_add(1)]).map_err(sql::failed)?;
     Ok(())
-}
-
-fn labelled<T>(world: &dyn World, label: Label, change: impl FnOnce() -> Result<T>) -> Result<T> {
-    let reach = |moment| {
-        world.reach(label, moment).map_err(|error| {
-            Failure::failed("database_write", text!("no se pudo escribir en la base", "could not write to the database"))
-                .cause(error)
-        })
-    };
-    reach(Moment::Before)?;
-    let value = change()?;
-    reach(Moment::After)?;
-    Ok(value)
 }
 
 fn begin(conn: &Connection) -> Result<Transaction<'_>> {

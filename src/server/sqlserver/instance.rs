@@ -14,10 +14,11 @@ use crate::config::Tickets;
 use crate::error::{Failure, Result};
 use crate::model::Side;
 use crate::progress::{Progress, Watch};
+use crate::server::labelled;
 use crate::server::port::By;
 use crate::text;
 use crate::text::Text;
-use crate::world::{Label, Moment, World};
+use crate::world::{Label, World};
 
 /// How often long work is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -171,16 +172,7 @@ impl Instance {
 
     /// Does `change` between the two points of a label.
     pub fn labelled<T>(&self, label: Label, change: impl FnOnce() -> Result<T>) -> Result<T> {
-        let reach = |moment| {
-            self.world.reach(label, moment).map_err(|error| {
-                Failure::failed("database_write", text!("no se pudo escribir en la base", "could not write to the database"))
-                    .cause(error)
-            })
-        };
-        reach(Moment::Before)?;
-        let value = change()?;
-        reach(Moment::After)?;
-        Ok(value)
+        labelled(self.world.as_ref(), label, change)
     }
 
     /// Sends work that takes as long as it takes, on a connection of its own, and tells how far it is. A wish to stop ends it on the server
