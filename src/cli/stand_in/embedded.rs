@@ -16,7 +16,12 @@ impl From<rusqlite::Error> for Stop {
             Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::SystemIoFailure) => {
                 Stop::NotServing
             }
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::ReadOnly) => Stop::NotServing,
+            // The last: a process that hangs with the database in its hands, for longer than SQLite waits.
+            Some(
+                rusqlite::ErrorCode::DatabaseBusy
+                | rusqlite::ErrorCode::ReadOnly
+                | rusqlite::ErrorCode::FileLockingProtocolFailed,
+            ) => Stop::NotServing,
             _ => Stop::Broken(error.to_string()),
         }
     }

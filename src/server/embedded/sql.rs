@@ -15,7 +15,11 @@ use crate::text;
 
 /// SQLite's error as people see it; temporary where another program has the database at the moment.
 pub fn failed(error: rusqlite::Error) -> Failure {
-    let busy = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked));
+    // The last is how SQLite says that a process hangs with the database in its hands.
+    let busy = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed)
+    );
     let failure =
         Failure::failed("sql", text!("la base rechazó la operación", "the database rejected the operation")).cause(&error);
     if busy {
