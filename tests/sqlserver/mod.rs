@@ -7,3 +7,4 @@ mod crash;
 mod day;
 mod power;
 mod preflight;
+mod random;
