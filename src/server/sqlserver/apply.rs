@@ -8,6 +8,7 @@ use super::header::set_of;
 use super::instance::Instance;
 use super::look::standby_position;
 use super::notes::{Closed, Note, Standby};
+use super::pour::pour;
 use super::room::bytes;
 use super::statements::{
     self, DatabaseName, Devices, LogicalName, Move, Recovery, Restore, RestoreKind, ScratchName, ServerPath,
@@ -123,16 +124,16 @@ impl Instance {
         watch.report(Progress::Begin(text!("trayendo la copia", "fetching the copy"), copy.bytes));
         let outcome = (|| {
             let mut out = std::fs::File::create(&path).map_err(|e| writing(&e))?;
-            let mut buffer = vec![0; 1 << 20];
-            loop {
-                watch.check()?;
-                let read = content.read(&mut buffer).map_err(|e| unreadable(copy, &e))?;
-                if read == 0 {
-                    break;
-                }
-                out.write_all(&buffer[..read]).map_err(|e| writing(&e))?;
-                watch.report(Progress::Advance(read as u64));
-            }
+            pour(
+                content,
+                |e| unreadable(copy, e),
+                watch,
+                |piece| {
+                    out.write_all(piece).map_err(|e| writing(&e))?;
+                    watch.report(Progress::Advance(piece.len() as u64));
+                    Ok(true)
+                },
+            )?;
             out.sync_all().map_err(|e| writing(&e))
         })();
         watch.report(Progress::End);
@@ -252,7 +253,7 @@ impl Instance {
                 None => {
                     let folder = instance.must_words(if log { "log_folder" } else { "data_folder" })?;
                     let number = if at < 2 { String::new() } else { format!("_{at}") };
-                    let plain: String = database.as_str().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+                    let plain = database.of_files();
                     let name = if log { format!("{plain}_log{number}.ldf") } else { format!("{plain}{number}.mdf") };
                     ServerPath::new(&folder)?.join(&name)?
                 }

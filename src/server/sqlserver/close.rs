@@ -2,16 +2,16 @@
 //! docs/sqlserver.md, "Fences".
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::decide::{Access, State};
 use super::errors::{Answer, asks_for, is_of_client};
 use super::instance::Instance;
 use super::notes::{Closed, Note, Received};
+use super::pour::pour;
 use super::statements::{
-    self, Attach, Backup, BackupKind, BackupName, DatabaseName, Devices, Fence, LoginName, Scope, ServerPath, ServerTime,
-    SessionId, Setting,
+    self, Attach, Backup, BackupKind, BackupName, DatabaseName, Devices, Fence, LoginName, Scope, ServerPath, Setting,
 };
 use crate::error::{Failure, Result};
 use crate::model::{DatabaseState, Fencing, Hash};
@@ -21,9 +21,6 @@ use crate::world::Label;
 
 /// How often a mode is asked for while others take the one place in the database.
 const TRIES: u32 = 5;
-
-/// The name under which a fence's safety copy and a log's tail lie in the exchange folder begins so.
-pub const TAIL: &str = "cola";
 
 impl Instance {
     /// Closes the open database for every program, after proving that nobody uses it.
@@ -56,7 +53,7 @@ impl Instance {
         match how {
             Fencing::Handover => {
                 // The file is noted first: should this process end here, the tail is still found.
-                let file = self.file_name(TAIL, if logged { "trn" } else { "dif" });
+                let file = self.file_name("cola", if logged { "trn" } else { "dif" });
                 self.note(Note::Closed, Some(&closing(Some(file.clone()))))?;
                 let kind = if logged { BackupKind::Tail(Fence::Planned) } else { BackupKind::FinalDifferential };
                 self.back_up(kind, &self.exchange.join(&file)?, &what, watch)
@@ -72,7 +69,7 @@ impl Instance {
         }
     }
 
-    /// Takes a backup into a file, with compression where the edition can.
+    /// Takes a backup into a file, uncompressed: what goes to a target is compressed there.
     pub fn back_up(&self, kind: BackupKind, to: &ServerPath, what: &text::Text, watch: &Watch) -> Result<()> {
         let name = BackupName::new(&format!("relevo {}", self.side))?;
         let backup = Backup { database: &self.database, kind, to: &Devices::one(to.clone()), name: &name, compression: None };
@@ -82,9 +79,7 @@ impl Instance {
     /// A new name for a file in the exchange folder: nothing there is ever written over.
     pub fn file_name(&self, what: &str, ending: &str) -> String {
         let id = uuid::Uuid::now_v7().simple().to_string();
-        // Names of files are ours: whatever the database is called, it is no path.
-        let plain: String = self.database.as_str().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-        format!("{plain}-{what}-{id}.{ending}")
+        format!("{}-{what}-{id}.{ending}", self.database.of_files())
     }
 
     /// Lets everybody in again where a mode was left behind that keeps others out: by a process that died, or a backup that was taken in it.
@@ -100,18 +95,8 @@ impl Instance {
             match outcome {
                 Ok(_) => continue,
                 Err(failure) if attempt >= TRIES => return Err(failure),
-                Err(_) => self.put_out()?,
+                Err(_) => self.put_out(&self.ask(&statements::sessions(Scope::Database(&self.database)))?)?,
             }
-        }
-        Ok(())
-    }
-
-    /// Ends the sessions in the database that are not ours.
-    fn put_out(&self) -> Result<()> {
-        for row in self.ask(&statements::sessions(Scope::Database(&self.database)))? {
-            let session = SessionId::new(row.must_int("session_id")?)?;
-            let login_time = ServerTime::new(&row.must_words("login_time")?)?;
-            self.ask(&statements::kill(session, &login_time, row.guid("connection_id")?))?;
         }
         Ok(())
     }
@@ -343,17 +328,13 @@ fn copy(from: &Path, to: &Path, watch: &Watch) -> Result<Hash> {
     let size = std::fs::metadata(from).map_err(|e| reading(&e))?.len();
     watch.report(Progress::Begin(text!("copiando la base", "copying the database"), size));
     let (mut input, mut output) = (File::open(from).map_err(|e| reading(&e))?, File::create(to).map_err(|e| writing(&e))?);
-    let (mut buffer, mut hasher) = (vec![0; 1 << 20], blake3::Hasher::new());
-    loop {
-        watch.check()?;
-        let read = input.read(&mut buffer).map_err(|e| reading(&e))?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-        output.write_all(&buffer[..read]).map_err(|e| writing(&e))?;
-        watch.report(Progress::Advance(read as u64));
-    }
+    let mut hasher = blake3::Hasher::new();
+    pour(&mut input, reading, watch, |piece| {
+        hasher.update(piece);
+        output.write_all(piece).map_err(|e| writing(&e))?;
+        watch.report(Progress::Advance(piece.len() as u64));
+        Ok(true)
+    })?;
     output.sync_all().map_err(|e| writing(&e))?;
     drop(output);
     watch.report(Progress::End);
@@ -370,7 +351,7 @@ fn copy(from: &Path, to: &Path, watch: &Watch) -> Result<Hash> {
 }
 
 /// Hash of a file's content.
-pub fn hash_of(path: &Path) -> std::io::Result<Hash> {
+fn hash_of(path: &Path) -> std::io::Result<Hash> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(File::open(path)?)?;
     Ok(Hash(*hasher.finalize().as_bytes()))

@@ -2,7 +2,6 @@
 //! it: whatever fails between here and the target, the next mirror finds it there.
 
 use std::fs::File;
-use std::io::Read;
 use std::time::{Duration, Instant};
 
 use super::decide::{self, CopyFacts, End, Header, NextCopy, SetKind, State, Taken, interference, next_copy};
@@ -10,7 +9,8 @@ use super::errors::is_of_client;
 use super::header::set_of;
 use super::instance::Instance;
 use super::notes::{Closed, Note};
-use super::statements::{self, BackupKind, Devices, ProgramName, ServerTime, SessionId};
+use super::pour::pour;
+use super::statements::{self, BackupKind, Devices, ProgramName, ServerTime};
 use crate::error::{Failure, Result, Retry};
 use crate::model::{Change, CopyKind, DatabaseState, EpochRecord, Fencing, Lsn, Mark, Next, Position, Scanned};
 use crate::progress::Watch;
@@ -28,6 +28,8 @@ const SMALL: i64 = 64 << 20;
 /// How long work that a dead process left on the server is waited for.
 const LEFT_OVER_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// What the files of log backups are called: they are found again by it.
+const LOG: &str = "registro";
 
 /// What a copy is taken for; see [`crate::server::DatabaseServer::scan`].
 pub struct Asked<'a> {
@@ -103,7 +105,7 @@ impl Instance {
                 self.let_everybody_in()?;
                 self.tidy(asked.base)?;
                 let last_folio = self.last_folio()?;
-                self.must_see_flags()?;
+                self.keep_flags()?;
                 let file = match (asked.kind, asked.base.map(|base| &base.mark)) {
                     (CopyKind::Increment, Some(Mark::Log { lsn, fork, .. })) => match self.spooled(*lsn, *fork)? {
                         Some(file) => file,
@@ -136,16 +138,8 @@ impl Instance {
             return Ok(None);
         }
         let mut content = File::open(&path).map_err(|e| self.unreadable(&path, &e))?;
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            watch.check()?;
-            let read = content.read(&mut buffer).map_err(|e| self.unreadable(&path, &e))?;
-            if read == 0 {
-                break;
-            }
-            if !sink(Part::Bytes(&buffer[..read]))? {
-                return Ok(None);
-            }
+        if !pour(&mut content, |e| self.unreadable(&path, e), watch, |piece| sink(Part::Bytes(piece)))? {
+            return Ok(None);
         }
         drop(content);
         if !keep {
@@ -182,7 +176,7 @@ impl Instance {
     /// Takes a backup; the name of its file. It bears its final name only when the server said that it is whole.
     fn take(&self, kind: BackupKind, watch: &Watch) -> Result<String> {
         let (word, ending, what) = match kind {
-            BackupKind::Log => ("registro", "trn", text!("respaldando el registro", "backing up the log")),
+            BackupKind::Log => (LOG, "trn", text!("respaldando el registro", "backing up the log")),
             BackupKind::Differential => ("diferencial", "dif", text!("respaldando lo que cambió", "backing up what changed")),
             _ => ("completa", "bak", text!("respaldando la base", "backing up the database")),
         };
@@ -207,9 +201,7 @@ impl Instance {
     }
 
     fn log_prefix(&self) -> String {
-        let name = self.file_name("registro", "trn");
-        // Everything before the id.
-        name.rsplit_once('-').map(|(head, _)| format!("{head}-")).unwrap_or(name)
+        format!("{}-{LOG}-", self.database.of_files())
     }
 
     /// A log backup in the exchange folder that goes on from this LSN. Its name finds it, its header decides.
@@ -298,7 +290,7 @@ impl Instance {
             let whole = file.starts_with(&prefix) && self.is_whole_log(file)?;
             if whole {
                 self.spool(file)?;
-            } else if file.starts_with(prefix.split('-').next().unwrap_or_default()) {
+            } else if file.starts_with(&self.database.of_files()) {
                 self.remove(file)?;
             }
         }
@@ -332,11 +324,7 @@ impl Instance {
             if left.is_empty() {
                 return Ok(());
             }
-            for row in &left {
-                let session = SessionId::new(row.must_int("session_id")?)?;
-                let login_time = ServerTime::new(&row.must_words("login_time")?)?;
-                self.ask(&statements::kill(session, &login_time, row.guid("connection_id")?))?;
-            }
+            self.put_out(&left)?;
             if Instant::now() > until {
                 return Err(Failure::failed(
                     "left_over_work",
@@ -358,11 +346,5 @@ impl Instance {
         let day = self.world.now().date().saturating_sub(jiff::Span::new().days(older_than_days));
         let what = text!("limpiando el historial de respaldos", "clearing the history of backups");
         self.long(&statements::clean_history(&ServerTime::new(&format!("{day}T00:00:00"))?), &what, &Watch::silent()).map(drop)
-    }
-
-    /// Notes in the database which of its flags a restore elsewhere would drop.
-    fn must_see_flags(&self) -> Result<()> {
-        let State { trustworthy, broker, .. } = self.must_see()?;
-        self.keep_flags(trustworthy, broker)
     }
 }

@@ -210,10 +210,10 @@ impl Instance {
             }
         });
         watch.report(Progress::End);
-        match outcome {
-            Err(_) if watch.check().is_err() => Err(watch.check().err().unwrap_or_else(|| unreachable!("asked just now"))),
-            outcome => outcome,
+        if outcome.is_err() {
+            watch.check()?; // it failed because it was stopped
         }
+        outcome
     }
 
     /// A connection of its own, for locks and sessions that last as long as it.

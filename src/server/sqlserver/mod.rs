@@ -16,6 +16,7 @@ mod logins;
 mod look;
 mod notes;
 pub mod plain;
+mod pour;
 pub mod preflight;
 mod record;
 mod room;

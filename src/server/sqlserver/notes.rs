@@ -4,6 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::decide::State;
 use super::instance::Instance;
 use super::statements::{Keeper, PropertyName, PropertyValue, drop_property, properties, set_property};
 use crate::error::{Exit, Failure, Result};
@@ -208,8 +209,9 @@ impl Instance {
         Ok(found.first().and_then(|(_, value)| serde_json::from_str(value).ok()))
     }
 
-    /// Notes the flags in the database, where they are others than noted.
-    pub fn keep_flags(&self, trustworthy: bool, broker: bool) -> Result<()> {
+    /// Notes in the database which of its flags a restore elsewhere would drop, where they are others than noted.
+    pub fn keep_flags(&self) -> Result<()> {
+        let State { trustworthy, broker, .. } = self.must_see()?;
         let flags = Flags { trustworthy, broker };
         if self.flags()? == Some(flags) {
             return Ok(());

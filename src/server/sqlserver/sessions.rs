@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use super::connection::{Connection, PROGRAM};
 use super::instance::Instance;
-use super::statements::{self, ProgramName, Scope};
+use super::rows::Row;
+use super::statements::{self, ProgramName, Scope, ServerTime, SessionId};
 use crate::error::{Failure, Result};
 use crate::model::Session;
 use crate::server::port::Post;
@@ -101,6 +102,16 @@ impl Instance {
             text!("hay quien tiene abierta la base: {names}", "somebody has the database open: {names}"),
         )
         .hint(text!("cierre PosPdv en esas cajas y repita", "close PosPdv on those tills and repeat")))
+    }
+
+    /// Ends these sessions. Who came by the same number meanwhile is left alone.
+    pub fn put_out(&self, sessions: &[Row]) -> Result<()> {
+        for row in sessions {
+            let session = SessionId::new(row.must_int("session_id")?)?;
+            let login_time = ServerTime::new(&row.must_words("login_time")?)?;
+            self.ask(&statements::kill(session, &login_time, row.guid("connection_id")?))?;
+        }
+        Ok(())
     }
 
     fn in_database(&self) -> Result<Vec<User>> {

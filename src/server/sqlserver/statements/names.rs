@@ -113,6 +113,11 @@ impl DatabaseName {
         Ok(DatabaseName(name.to_owned()))
     }
 
+    /// How the names of its files begin: the letters and digits of its name, all else `_`. Whatever it is called, this is no path.
+    pub fn of_files(&self) -> String {
+        self.0.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+    }
+
     /// As it is.
     pub fn as_str(&self) -> &str {
         &self.0
