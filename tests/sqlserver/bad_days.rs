@@ -359,6 +359,21 @@ fn a_backup_that_a_dead_mirror_left_running_is_ended() {
 }
 
 #[test]
+fn the_unfinished_backup_of_a_neighbour_in_the_same_folder_stays() {
+    let shop = Shop::on_sqlserver();
+    shop.json("main", &["mirror"]).expect(0);
+    let folder = shop.path("main", "paso");
+    let (ours, theirs) = (format!("{DATABASE}-completa-1.bak.part"), format!("{DATABASE}2-completa-1.bak.part"));
+    for file in [&ours, &theirs] {
+        std::fs::write(folder.join(file), "half a backup").unwrap();
+    }
+    shop.sell("main", "CAJA2", 1);
+    shop.json("main", &["mirror"]).expect(0);
+    assert!(!folder.join(ours).exists(), "what a dead process of ours left is cleared up");
+    assert!(folder.join(theirs).exists(), "another database's is not ours to remove");
+}
+
+#[test]
 fn a_spanish_server_is_understood() {
     let spanish = Kind { language: "Español", ..Kind::default() };
     let shop = Shop::with(&Options { sqlserver: Some([spanish; 2]), ..Options::default() });

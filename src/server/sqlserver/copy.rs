@@ -290,7 +290,7 @@ impl Instance {
             let whole = file.starts_with(&prefix) && self.is_whole_log(file)?;
             if whole {
                 self.spool(file)?;
-            } else if file.starts_with(&self.database.of_files()) {
+            } else if file.starts_with(&format!("{}-", self.database.of_files())) {
                 self.remove(file)?;
             }
         }
