@@ -52,6 +52,7 @@ database = "BDPdv"
 # instance = 'SERVIDOR\SQLEXPRESS'     # como en SvrBak.txt / as in SvrBak.txt
 # address = 'SERVIDOR,1433'            # si el nombre no basta / where the name does not lead there
 # login = { user = "relevo", password = "secret:main" }   # relevo secret set main
+# script_login = { user = "scripts", password = "secret:scripts" }   # de server::query y server::execute / of both
 # trust_certificate = true             # creer el certificado propio de Express / believe Express's own certificate
 # exchange = 'D:\relevo\paso'          # carpeta donde ese SQL Server escribe y lee / folder where it writes and reads
 # exchange_here = '\\SERVIDOR\paso'    # la misma, vista desde este equipo / the same, as this machine sees it
